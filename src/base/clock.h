@@ -1,0 +1,12 @@
+#pragma once
+/* The two clocks. Intervals use the monotonic one; what is stored or sent uses the wall clock. Threads: any. */
+#include <stdint.h>
+
+/* Milliseconds since 1970-01-01 UTC; may step. */
+int64_t clock_wall_ms(void);
+/* Nanoseconds since some fixed point; never steps back. */
+int64_t clock_mono_ns(void);
+int64_t clock_mono_ms(void);
+/* Writes "2026-01-31T12:00:00.123Z". */
+#define CLOCK_TEXT_BYTES 32
+void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_BYTES]);

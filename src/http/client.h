@@ -1,0 +1,64 @@
+#pragma once
+/* Outgoing HTTP: libcurl behind one small interface. A pool of connections kept alive, many requests in flight on one
+ * thread. TLS verification is always on; redirects are never followed; proxy variables of the environment are ignored;
+ * only http and https are spoken; replies are read up to a cap. */
+#include "base/buf.h"
+#include "base/error.h"
+
+struct http_client;
+
+struct http_client_options {
+	const char *ca_file;	     /* PEM bundle used instead of the system's; NULL or "" for the system's */
+	uint64_t connect_timeout_ms; /* name, TCP and TLS */
+	uint64_t total_timeout_ms;   /* the whole exchange */
+	uint64_t reply_bytes_max;    /* a longer body ends the exchange as HTTP_OUTCOME_TOO_LARGE */
+	unsigned in_flight_max;	     /* more submits than this are a bug of the caller (asserted) */
+};
+
+enum http_outcome {
+	HTTP_OUTCOME_REPLIED,	/* a whole reply; look at status */
+	HTTP_OUTCOME_DNS,	/* name not found */
+	HTTP_OUTCOME_CONNECT,	/* refused or unreachable */
+	HTTP_OUTCOME_TLS,	/* handshake or certificate */
+	HTTP_OUTCOME_TIMEOUT,
+	HTTP_OUTCOME_TOO_LARGE,
+	HTTP_OUTCOME_BROKEN,	/* closed in the middle, not HTTP, anything else */
+};
+/* "replied", "dns", "connect", "tls", "timeout", "too_large", "broken". Static. */
+const char *http_outcome_word(enum http_outcome outcome);
+
+struct http_result {
+	enum http_outcome outcome;
+	int status;	  /* when replied */
+	struct str body;  /* when replied; valid during the callback */
+	const char *text; /* what went wrong, one line without secrets or query; "" when replied */
+	int64_t duration_us;
+};
+
+struct http_request {
+	const char *method;	     /* "POST", "GET", "PUT", "DELETE" */
+	const char *url;	     /* copied */
+	const char *const *headers; /* "Name: value", header_count of them, copied */
+	size_t header_count;
+	struct str body; /* copied */
+};
+
+typedef void (*http_done)(void *context, const struct http_result *result);
+
+MUST_CHECK int http_client_open(const struct http_client_options *options, struct http_client **client_out,
+				struct error *err);
+/* Abandons what is in flight: its `done` does not run. Accepts NULL. */
+void http_client_close(struct http_client **client);
+
+/* Starts a request; `done` runs once, inside http_client_poll. Threads: the one that polls. */
+void http_client_submit(struct http_client *client, const struct http_request *request, http_done done, void *context);
+unsigned http_client_in_flight(const struct http_client *client);
+/* Moves data for at most `timeout_ms`, returns earlier when something finished or http_client_wake was called. */
+void http_client_poll(struct http_client *client, int timeout_ms);
+/* Threads: any. */
+void http_client_wake(struct http_client *client);
+
+/* One request, waited for: for command line tools. The body of the reply goes to `body_out`. Returns 0 with the status
+ * when a whole reply came, else -1 with err (ERR_IO, ERR_TIMEOUT, ERR_FULL for too large). */
+MUST_CHECK int http_fetch(const struct http_client_options *options, const struct http_request *request,
+			  int *status_out, struct buf *body_out, struct error *err);

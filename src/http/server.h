@@ -1,0 +1,91 @@
+#pragma once
+/* An HTTP/1.1 server with TLS behind one small interface: one event loop per thread, a handler per request, replies
+ * that may come later from another thread by mail.
+ *
+ * It refuses: HTTP/2 and upgrades, bodies and headers over their limits, clients that send too slowly, connections over
+ * the cap. It knows nothing of what is served.
+ *
+ * Life: open (binds, so the port is known), start (threads run), drain (stop accepting, let calls finish), close. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mailbox.h"
+
+struct http_server;
+struct http_call;
+
+enum http_refusal {
+	HTTP_REFUSAL_BODY_TOO_LARGE, /* answered with status 413 */
+	HTTP_REFUSAL_BAD_REQUEST,    /* 400: cannot be parsed; only where the library lets us write the body */
+};
+
+/* Runs on a loop thread for each complete request; must not block. Either replies, or keeps `call` and replies later:
+ * exactly once in the end (http_call_reply). */
+typedef void (*http_handler)(void *context, struct http_call *call);
+
+/* Writes the body of a refusal that the server answers itself (Content-Type application/json). Any loop thread. */
+typedef void (*http_refuse)(void *context, enum http_refusal why, struct buf *body_out);
+
+struct http_server_options {
+	const char *listen;	/* "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one; no host name */
+	const char *cert_file;	/* PEM chain; NULL or "" for plain HTTP */
+	const char *key_file;	/* PEM; needed with cert_file */
+	unsigned thread_count;	/* 1 to 64 */
+	uint64_t body_bytes_max;	/* 1 to 16 MiB */
+	uint64_t header_bytes_max;	/* request line and headers together; 1 KiB to 64 KiB */
+	uint64_t connection_count_max;	/* over all threads; further ones wait in the kernel's backlog */
+	uint64_t request_timeout_ms;	/* from the first byte of a request to its last: slow headers or body close */
+	uint64_t idle_timeout_ms;	/* between requests of a connection, and for a client that does not read */
+	http_handler handler;
+	http_refuse refuse;
+	void *context; /* for both; must outlive the server */
+};
+
+/* Reads the certificate, binds and listens. Errors ERR_INVALID (an option, with its name), ERR_IO (address in use...). */
+MUST_CHECK int http_server_open(const struct http_server_options *options, struct http_server **server_out,
+				struct error *err);
+/* The bound port. */
+unsigned http_server_port(const struct http_server *server);
+/* Starts the threads; requests arrive from now on. */
+MUST_CHECK int http_server_start(struct http_server *server, struct error *err);
+/* Stops accepting, answers what is in hand with `Connection: close`, closes idle connections; returns when no call is
+ * open or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
+void http_server_drain(struct http_server *server, uint64_t timeout_ms);
+/* Ends the threads and frees. Every kept call must have been replied to before (asserted). Accepts NULL. */
+void http_server_close(struct http_server **server);
+
+struct http_server_stats {
+	uint64_t connection_count; /* open now */
+	uint64_t connections_total;
+	uint64_t calls_total; /* handed to the handler */
+	uint64_t calls_open;  /* not yet replied to */
+	uint64_t refused_total; /* refusals answered by the server itself */
+	uint64_t timeouts_total; /* connections closed for slowness */
+};
+/* Threads: any. */
+void http_server_stats(struct http_server *server, struct http_server_stats *out);
+
+/* ---- one call; all on its loop thread, the views valid until the reply ---- */
+
+struct str http_call_method(const struct http_call *call);
+/* As sent, still percent-encoded, without the query. A target in absolute form has lost its scheme and host. */
+struct str http_call_path(const struct http_call *call);
+/* Without "?"; empty when there is none. */
+struct str http_call_query(const struct http_call *call);
+struct str http_call_body(const struct http_call *call);
+/* A header by name in lower case; the empty view when absent; the first when there are several. */
+struct str http_call_header(const struct http_call *call, struct str name);
+/* The peer's address without port; IPv4-mapped IPv6 is written as IPv4. */
+struct str http_call_peer(const struct http_call *call);
+/* Memory that lives until the reply is sent. */
+struct arena *http_call_arena(struct http_call *call);
+/* Index of the loop thread, 0 to thread_count - 1: for per-thread caches. */
+unsigned http_call_thread(const struct http_call *call);
+/* Where another thread posts a mail whose `run` replies. The box outlives the call. Threads: any, while kept. */
+struct mailbox *http_call_mailbox(struct http_call *call);
+
+/* Sends status, Content-Type and body (copied) and ends the call: it must not be touched afterwards. When the client
+ * has gone, only frees. */
+void http_call_reply(struct http_call *call, int status, struct str content_type, struct str body);
+/* Adds a header to the reply to come; name in lower case, both copied. At most 8. */
+void http_call_add_header(struct http_call *call, struct str name, struct str value);
