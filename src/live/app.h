@@ -1,0 +1,94 @@
+#pragma once
+/* What an app is: its configuration, changed by people, and its state, changed by rooms coming and going.
+ *
+ * Both are plain values without pointers: they are copied between threads and stores as they are. */
+#include "base/error.h"
+#include "base/secret.h"
+#include "base/str.h"
+
+#include <highwater/callback.h>
+#include <highwater/sign.h>
+#include <highwater/usersig.h>
+
+#define APP_ROOM_COUNT_MAX_DEFAULT 500u		  /* the only figure the vendor's pages show */
+#define APP_ROOM_COUNT_MAX_LIMIT 1000000000u	  /* largest maximum */
+#define APP_ADMIN_COUNT_MAX 10			  /* vendor document 50301 */
+#define APP_THRESHOLD_COUNT_MAX 8
+#define APP_KEY_BYTES_MIN 8
+#define APP_NUMBER_MAX ((1u << 22) - 1)		  /* so that ids stay positive in 63 bits, see app_id_make */
+#define APP_SYSTEM_OPERATOR "@TIM#SYSTEM"	  /* the vendor's name for "no user did it" */
+
+/* When a creation makes an alert; see live/alert.h. */
+#define ALERT_MODES(X)                                                                                                 \
+	X(ALERT_EVERY, "every")                                                                                        \
+	X(ALERT_EDGE, "edge")                                                                                          \
+	X(ALERT_STEP, "step")
+
+enum alert_mode {
+#define ALERT_ENUM(name, word) name,
+	ALERT_MODES(ALERT_ENUM)
+#undef ALERT_ENUM
+	ALERT_MODE_COUNT
+};
+
+struct alert_policy {
+	enum alert_mode mode;
+	uint8_t threshold_count;			/* 1 to APP_THRESHOLD_COUNT_MAX */
+	uint8_t thresholds[APP_THRESHOLD_COUNT_MAX];	/* percent, 1 to 100, rising */
+	uint8_t rearm_margin;				/* percentage points, 0 to 50 */
+	uint8_t step_percent;				/* for mode step: distance of further lines, 1 to 50 */
+};
+
+struct app_config {
+	uint32_t sdkappid;	/* 1 to HW_SDKAPPID_MAX */
+	uint32_t number;	/* never used twice, also when an SDKAppID is; 1 to APP_NUMBER_MAX */
+	int64_t create_ms;	/* wall clock */
+	uint32_t room_count_max; /* 0 admits nothing */
+	struct alert_policy alert;
+	uint16_t key_len;
+	char key[HW_USERSIG_KEY_BYTES_MAX]; /* secret; signs UserSigs */
+	uint8_t admin_count;
+	char admins[APP_ADMIN_COUNT_MAX][HW_IDENTIFIER_BYTES_MAX + 1];
+	bool callback_set; /* the three below mean something */
+	char callback_url[HW_CALLBACK_URL_BYTES_MAX + 1];
+	uint32_t callback_commands; /* bit per enum hw_callback: its switch is on */
+	bool callback_overwrite;    /* set_callback replaces an existing configuration instead of answering 100300 */
+	bool token_set;
+	bool token_enabled; /* requests carry Sign and RequestTime */
+	uint16_t token_len;
+	char token[HW_TOKEN_BYTES_MAX]; /* secret */
+};
+
+struct app_state {
+	uint64_t room_count;	   /* live rooms */
+	uint64_t room_sequence;	   /* rooms ever created: the next room's id */
+	uint64_t callback_sequence; /* callbacks ever made: the next one's id, without gaps */
+	uint64_t callback_pending; /* callbacks neither delivered nor failed */
+	uint8_t alert_level;	   /* percent of the highest line that has alerted and is not re-armed; 0 for none */
+};
+
+/* The defaults of a new app; key, admins and sdkappid are empty. */
+void app_config_init(struct app_config *config);
+/* Checks every bound above. Returns 0, or -1 with ERR_INVALID that names the field and its limit. */
+MUST_CHECK int app_config_check(const struct app_config *config, struct error *err);
+/* Bounds of one policy alone. */
+MUST_CHECK int alert_policy_check(const struct alert_policy *policy, struct error *err);
+
+const char *alert_mode_word(enum alert_mode mode);
+MUST_CHECK int alert_mode_parse(struct str word, enum alert_mode *out);
+/* "70" or "70,85,95". Returns 0, or -1 with ERR_INVALID. */
+MUST_CHECK int alert_thresholds_parse(struct str text, struct alert_policy *policy, struct error *err);
+
+/* 1 to HW_IDENTIFIER_BYTES_MAX bytes of printable ASCII without space. */
+bool app_identifier_ok(struct str identifier);
+bool app_is_admin(const struct app_config *config, struct str identifier);
+bool app_callback_on(const struct app_config *config, enum hw_callback command);
+struct secret app_key(const struct app_config *config);
+struct secret app_token(const struct app_config *config);
+
+/* Ids of rooms and callbacks: the app's number above 40 bits of sequence. They rise with time within an app, so that
+ * tables keyed by them grow at one end per app, and an id names its app. */
+#define APP_ID_SEQUENCE_BITS 40
+int64_t app_id_make(uint32_t number, uint64_t sequence);
+uint32_t app_id_number(int64_t id);
+uint64_t app_id_sequence(int64_t id);

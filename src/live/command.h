@@ -1,0 +1,96 @@
+#pragma once
+/* What can be asked of the domain, and what it answers. One table of commands; each carries who asked and when, so
+ * that the step that executes it needs neither clock nor network. */
+#include "live/app.h"
+
+#include <highwater/code.h>
+
+enum command_type {
+	COMMAND_APP_CREATE,
+	COMMAND_APP_SET,
+	COMMAND_APP_DELETE,
+	COMMAND_CALLBACK_SET,	 /* over an existing one: 100300, unless the app's overwrite switch is on */
+	COMMAND_CALLBACK_UPDATE, /* without one: 100301 */
+	COMMAND_CALLBACK_DELETE, /* without one: fine */
+	COMMAND_TOKEN_SET,
+	COMMAND_ROOM_CREATE,
+	COMMAND_ROOM_DESTROY,
+	COMMAND_DELIVERY_MARK,
+};
+
+/* Who caused the command. The views must live until the command is done. */
+struct command_origin {
+	struct str operator_account; /* at most HW_IDENTIFIER_BYTES_MAX */
+	enum hw_platform platform;
+	struct str client_ip; /* at most HW_IP_BYTES_MAX */
+	bool admin;	      /* may destroy rooms of others */
+	int64_t wall_ms;
+};
+
+/* Fields of an app that a change may touch. */
+enum app_field {
+	APP_FIELD_ROOM_COUNT_MAX = 1 << 0,
+	APP_FIELD_ALERT = 1 << 1, /* the whole policy */
+	APP_FIELD_KEY = 1 << 2,
+	APP_FIELD_ADMINS = 1 << 3,
+	APP_FIELD_CALLBACK_OVERWRITE = 1 << 4,
+};
+
+enum delivery_mark {
+	DELIVERY_DELIVERED, /* final */
+	DELIVERY_RETRY,	    /* try again at due_ms */
+	DELIVERY_FAILED,    /* final: retries used up */
+};
+
+#define DELIVERY_ERROR_BYTES_MAX 160
+
+struct delivery_result {
+	int64_t callback_id;
+	enum delivery_mark mark;
+	uint32_t attempts;   /* made so far, this one included */
+	int64_t due_ms;	     /* of the next attempt, for a retry */
+	int64_t attempt_ms;  /* when this attempt ended */
+	int32_t http_status; /* 0 when no reply came */
+	char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* "" when delivered */
+};
+
+struct command {
+	enum command_type type;
+	uint32_t sdkappid;
+	struct command_origin origin;
+	union {
+		const struct app_config *app_create; /* checked by app_config_check; number and create_ms are set here */
+		struct {
+			unsigned fields; /* enum app_field bits */
+			const struct app_config *config; /* those fields of it */
+		} app_set;
+		struct {
+			bool force; /* also while callbacks wait: they end as failed */
+		} app_delete;
+		struct {
+			struct str url;	   /* checked by hw_callback_url_check */
+			uint32_t commands; /* bits */
+		} callback;
+		struct {
+			bool has_token;
+			bool has_enabled;
+			struct str token; /* secret, 1 to HW_TOKEN_BYTES_MAX */
+			bool enabled;
+		} token;
+		struct {
+			struct str room_id; /* printable ASCII, 1 to HW_ROOM_ID_BYTES_MAX */
+			struct str owner;
+			bool visible;	    /* appears in lists */
+			struct str info;    /* JSON object with what the API knows besides */
+		} room_create;
+		struct {
+			struct str room_id;
+		} room_destroy;
+		struct delivery_result delivery;
+	} u;
+
+	/* the answer, filled by live_step or by the engine when the command was not executed */
+	int code;	 /* enum hw_code */
+	char text[192];	 /* "" or what is wrong, for the person who asked */
+	uint64_t room_count; /* of the app after the command, for those that succeed */
+};

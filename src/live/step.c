@@ -1,0 +1,312 @@
+/* Executes commands on a loaded set; see step.h.
+ *
+ * The rules, in the order they are looked at for a creation: the app exists; the room id is free (100010 for a room of
+ * the same owner, 100003 for another's: neither is a creation, so neither alerts); the count is below the maximum
+ * (100013). Then the room gets the next id of its app, the counter rises, and the alert policy looks at the new count.
+ * An alert is a row of the same batch, so it is stored with the room or not at all. */
+#include "live/step.h"
+#include "live/alert.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void PRINTF_LIKE(3, 4) step_answer(struct command *command, int code, const char *format, ...)
+{
+	va_list args;
+
+	command->code = code;
+	va_start(args, format);
+	(void)vsnprintf(command->text, sizeof(command->text), format, args); /* texts here fit */
+	va_end(args);
+}
+
+static void step_ok(struct command *command, const struct live_app *app)
+{
+	command->code = HW_OK;
+	command->text[0] = '\0';
+	command->room_count = app->state.room_count;
+}
+
+/* Adds an alert for `line` percent. Returns false, and leaves the line armed, when the app has it not switched on. */
+static bool step_add_alert(struct live_set *set, struct live_app *app, const struct command *command,
+			   struct str operator_account, unsigned line)
+{
+	struct hw_alert alert = {.event_time_ms = command->origin.wall_ms,
+				 .room_count = app->state.room_count,
+				 .room_count_max = app->config->room_count_max};
+	char body[HW_ALERT_BYTES_MAX];
+	struct live_callback *callback;
+	int len;
+
+	if (!app_callback_on(app->config, HW_CALLBACK_THRESHOLD))
+		return false;
+	(void)str_copy(alert.operator_account, sizeof(alert.operator_account), operator_account); /* checked by the API */
+	len = hw_alert_build(&alert, body, sizeof(body));
+	assert(len > 0 && set->callback_count < set->capacity);
+	callback = &set->callbacks[set->callback_count++];
+	*callback = (struct live_callback){
+		.id = app_id_make(app->config->number, ++app->state.callback_sequence),
+		.sdkappid = app->sdkappid,
+		.command = HW_CALLBACK_THRESHOLD,
+		.threshold = (uint8_t)line,
+		.platform = command->origin.platform,
+		.client_ip = command->origin.client_ip,
+		.body = arena_dup(set->arena, (struct str){body, (size_t)len}),
+		.event_ms = command->origin.wall_ms,
+	};
+	app->state.callback_pending++;
+	return true;
+}
+
+/* Looks at the policy after the count or the configuration has changed. */
+static void step_evaluate_alert(struct live_set *set, struct live_app *app, const struct command *command, bool created)
+{
+	const struct app_config *config = app->config;
+	struct str operator_account = created ? command->origin.operator_account : STR(APP_SYSTEM_OPERATOR);
+	unsigned line;
+
+	app->state.alert_level =
+		alert_rearm(&config->alert, app->state.alert_level, app->state.room_count, config->room_count_max);
+	line = alert_decide(&config->alert, app->state.alert_level, app->state.room_count, config->room_count_max,
+			    created);
+	if (line && step_add_alert(set, app, command, operator_account, line) && line > app->state.alert_level)
+		app->state.alert_level = (uint8_t)line;
+	app->state_changed = true;
+}
+
+static void step_room_create(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct live_room *room = live_set_room(set, app->sdkappid, command->u.room_create.room_id);
+
+	assert(room);
+	if (room->exists) {
+		bool same_owner = str_eq(command->u.room_create.owner, str_c(room->owner));
+
+		step_answer(command, same_owner ? HW_ROOM_EXISTS_OWNED : HW_ROOM_EXISTS, "RoomId: %s",
+			    hw_code_text(same_owner ? HW_ROOM_EXISTS_OWNED : HW_ROOM_EXISTS));
+		return;
+	}
+	if (app->state.room_count >= app->config->room_count_max) {
+		step_answer(command, HW_QUOTA_FULL,
+			    "the app has %" PRIu64 " rooms and its maximum is %" PRIu32
+			    ": destroy rooms or raise the maximum",
+			    app->state.room_count, app->config->room_count_max);
+		return;
+	}
+	room->exists = true;
+	room->id = app_id_make(app->config->number, ++app->state.room_sequence);
+	(void)str_copy(room->owner, sizeof(room->owner), command->u.room_create.owner); /* checked by the API */
+	room->create_ms = command->origin.wall_ms;
+	room->visible = command->u.room_create.visible;
+	room->info = command->u.room_create.info;
+	app->state.room_count++;
+	step_evaluate_alert(set, app, command, true);
+	step_ok(command, app);
+}
+
+static void step_room_destroy(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct live_room *room = live_set_room(set, app->sdkappid, command->u.room_destroy.room_id);
+
+	assert(room);
+	if (!room->exists) {
+		step_answer(command, HW_NO_ROOM, "RoomId: no such room, or it was destroyed");
+		return;
+	}
+	if (!command->origin.admin && !str_eq(command->origin.operator_account, str_c(room->owner))) {
+		step_answer(command, HW_NO_PERMISSION, "only the owner or an admin may destroy the room");
+		return;
+	}
+	assert(app->state.room_count > 0);
+	room->exists = false;
+	app->state.room_count--;
+	app->state.alert_level = alert_rearm(&app->config->alert, app->state.alert_level, app->state.room_count,
+					     app->config->room_count_max);
+	app->state_changed = true;
+	step_ok(command, app);
+}
+
+/* A changed copy of the configuration, in the arena. */
+static struct app_config *step_edit(struct live_set *set, struct live_app *app)
+{
+	struct app_config *config = arena_new(set->arena, struct app_config);
+
+	*config = *app->config;
+	app->config = config;
+	app->config_changed = true;
+	return config;
+}
+
+static void step_app_create(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct app_config *config;
+
+	if (app->exists) {
+		step_answer(command, HW_BAD_PARAMETER, "SDKAppID %" PRIu32 " exists already", app->sdkappid);
+		return;
+	}
+	if (set->app_number_next > APP_NUMBER_MAX) {
+		step_answer(command, HW_INTERNAL, "no app can be created any more: %u were", APP_NUMBER_MAX);
+		return;
+	}
+	config = arena_new(set->arena, struct app_config);
+	*config = *command->u.app_create;
+	config->sdkappid = app->sdkappid;
+	config->number = set->app_number_next++;
+	config->create_ms = command->origin.wall_ms;
+	set->app_number_used = true;
+	app->exists = true;
+	app->config = config;
+	app->state = (struct app_state){0};
+	app->config_changed = true;
+	app->state_changed = true;
+	step_ok(command, app);
+}
+
+static void step_app_set(struct live_set *set, struct live_app *app, struct command *command)
+{
+	unsigned fields = command->u.app_set.fields;
+	const struct app_config *from = command->u.app_set.config;
+	struct app_config *config = step_edit(set, app);
+
+	if (fields & APP_FIELD_ROOM_COUNT_MAX)
+		config->room_count_max = from->room_count_max;
+	if (fields & APP_FIELD_ALERT)
+		config->alert = from->alert;
+	if (fields & APP_FIELD_KEY) {
+		config->key_len = from->key_len;
+		memcpy(config->key, from->key, sizeof(config->key));
+	}
+	if (fields & APP_FIELD_ADMINS) {
+		config->admin_count = from->admin_count;
+		memcpy(config->admins, from->admins, sizeof(config->admins));
+	}
+	if (fields & APP_FIELD_CALLBACK_OVERWRITE)
+		config->callback_overwrite = from->callback_overwrite;
+	if (fields & (APP_FIELD_ROOM_COUNT_MAX | APP_FIELD_ALERT))
+		step_evaluate_alert(set, app, command, false);
+	step_ok(command, app);
+}
+
+static void step_app_delete(struct live_set *set, struct live_app *app, struct command *command)
+{
+	(void)set; /* same shape as its siblings in the table */
+	if (app->state.room_count) {
+		step_answer(command, HW_BAD_PARAMETER, "the app still has %" PRIu64 " rooms: destroy them first",
+			    app->state.room_count);
+		return;
+	}
+	if (app->state.callback_pending && !command->u.app_delete.force) {
+		step_answer(command, HW_BAD_PARAMETER,
+			    "%" PRIu64 " callbacks of the app are not delivered yet: wait, or force the deletion",
+			    app->state.callback_pending);
+		return;
+	}
+	app->exists = false;
+	app->pending_cancelled = true;
+	step_ok(command, app);
+}
+
+static void step_callback_set(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct app_config *config;
+
+	if (command->type == COMMAND_CALLBACK_SET && app->config->callback_set && !app->config->callback_overwrite) {
+		step_answer(command, HW_CALLBACK_EXISTS, "%s", hw_code_text(HW_CALLBACK_EXISTS));
+		return;
+	}
+	if (command->type == COMMAND_CALLBACK_UPDATE && !app->config->callback_set) {
+		step_answer(command, HW_NO_CALLBACK, "%s", hw_code_text(HW_NO_CALLBACK));
+		return;
+	}
+	config = step_edit(set, app);
+	config->callback_set = true;
+	(void)str_copy(config->callback_url, sizeof(config->callback_url), command->u.callback.url); /* checked by the API */
+	config->callback_commands = command->u.callback.commands;
+	step_ok(command, app);
+}
+
+static void step_callback_delete(struct live_set *set, struct live_app *app, struct command *command)
+{
+	if (app->config->callback_set) {
+		struct app_config *config = step_edit(set, app);
+
+		config->callback_set = false;
+		config->callback_url[0] = '\0';
+		config->callback_commands = 0;
+	}
+	step_ok(command, app);
+}
+
+static void step_token_set(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct app_config *config;
+
+	if (!app->config->token_set && !(command->u.token.has_token && command->u.token.has_enabled)) {
+		step_answer(command, HW_BAD_PARAMETER, "the first call must set both Token and IsTokenEnable");
+		return;
+	}
+	config = step_edit(set, app);
+	config->token_set = true;
+	if (command->u.token.has_token) {
+		assert(command->u.token.token.len <= sizeof(config->token));
+		memset(config->token, 0, sizeof(config->token));
+		memcpy(config->token, command->u.token.token.ptr, command->u.token.token.len);
+		config->token_len = (uint16_t)command->u.token.token.len;
+	}
+	if (command->u.token.has_enabled)
+		config->token_enabled = command->u.token.enabled;
+	step_ok(command, app);
+}
+
+static void step_delivery_mark(struct live_set *set, struct live_app *app, struct command *command)
+{
+	const struct delivery_result *result = &command->u.delivery;
+
+	if (app_id_number(result->callback_id) != app->config->number) {
+		step_answer(command, HW_UNKNOWN_SDKAPPID, "the app of this callback was deleted");
+		return;
+	}
+	assert(set->mark_count < set->capacity);
+	set->marks[set->mark_count++] = result;
+	if (result->mark != DELIVERY_RETRY) {
+		assert(app->state.callback_pending > 0);
+		app->state.callback_pending--;
+		app->state_changed = true;
+	}
+	step_ok(command, app);
+}
+
+typedef void (*step_function)(struct live_set *set, struct live_app *app, struct command *command);
+
+static const step_function step_functions[] = {
+	[COMMAND_APP_CREATE] = step_app_create,
+	[COMMAND_APP_SET] = step_app_set,
+	[COMMAND_APP_DELETE] = step_app_delete,
+	[COMMAND_CALLBACK_SET] = step_callback_set,
+	[COMMAND_CALLBACK_UPDATE] = step_callback_set,
+	[COMMAND_CALLBACK_DELETE] = step_callback_delete,
+	[COMMAND_TOKEN_SET] = step_token_set,
+	[COMMAND_ROOM_CREATE] = step_room_create,
+	[COMMAND_ROOM_DESTROY] = step_room_destroy,
+	[COMMAND_DELIVERY_MARK] = step_delivery_mark,
+};
+
+void live_step(struct live_set *set, struct command **commands, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct command *command = commands[i];
+		struct live_app *app = live_set_app(set, command->sdkappid);
+
+		assert(app);
+		command->room_count = 0;
+		if (!app->exists && command->type != COMMAND_APP_CREATE) {
+			step_answer(command, HW_UNKNOWN_SDKAPPID, "SDKAppID %" PRIu32 " does not exist", app->sdkappid);
+			continue;
+		}
+		step_functions[command->type](set, app, command);
+	}
+}

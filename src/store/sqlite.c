@@ -1,0 +1,569 @@
+/* The SQLite store's write side: one file, one writer.
+ *
+ * A batch is one transaction: BEGIN IMMEDIATE at load, COMMIT at commit, with WAL and synchronous=FULL, so COMMIT returns
+ * after the log is synced. Apps are few and read in every batch, so the writer keeps all of them in memory and changes
+ * that copy only after a COMMIT has succeeded; rooms are looked up by name.
+ *
+ * Checkpoints (copying the log into the file) would be the whole tail latency if they ran inside COMMIT. A thread with
+ * a connection of its own runs them, small and often. While writes keep coming it never quite catches up, and only a
+ * complete checkpoint lets the log start over; so when the log has grown past wal_bytes_max, store_tidy finishes the
+ * rest on the writer's thread, after the replies have left.
+ *
+ * Failures: a full disk or an I/O error rolls back and the store goes on. A failed sync, or a damaged file, is
+ * ERR_INTERNAL: what the page cache holds is then unknown, so the process must end and recover from the log. */
+#include "base/mem.h"
+#include "store/sqlite_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <search.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define SQLITE_WRITE_STATEMENTS(X)                                                                                     \
+	X(SQL_BEGIN, "BEGIN IMMEDIATE")                                                                                \
+	X(SQL_COMMIT, "COMMIT")                                                                                        \
+	X(SQL_ROLLBACK, "ROLLBACK")                                                                                    \
+	X(SQL_ROOM_FIND, "SELECT id, owner FROM rooms WHERE number = ?1 AND room_id = ?2")                             \
+	X(SQL_ROOM_INSERT, "INSERT INTO rooms VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                    \
+	X(SQL_ROOM_DELETE, "DELETE FROM rooms WHERE id = ?1")                                                          \
+	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?8, 0, 0, '')")    \
+	X(SQL_CALLBACK_MARK,                                                                                           \
+	  "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, http_status = ?6, error = ?7 " \
+	  "WHERE id = ?1 AND state = 0")                                                                               \
+	X(SQL_CALLBACK_CANCEL,                                                                                         \
+	  "UPDATE callbacks SET state = 2, error = 'app deleted' WHERE sdkappid = ?1 AND id < ?2 AND state = 0")       \
+	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
+	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
+	X(SQL_APP_REPLACE,                                                                                             \
+	  "INSERT OR REPLACE INTO apps VALUES "                                                                        \
+	  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")                              \
+	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
+	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
+
+enum sqlite_write_statement {
+#define SQLITE_ENUM(name, sql) name,
+	SQLITE_WRITE_STATEMENTS(SQLITE_ENUM)
+#undef SQLITE_ENUM
+	SQL_WRITE_COUNT
+};
+
+static const char *const sqlite_write_sql[] = {
+#define SQLITE_SQL(name, sql) [name] = (sql),
+	SQLITE_WRITE_STATEMENTS(SQLITE_SQL)
+#undef SQLITE_SQL
+};
+
+#define SQLITE_PAGE_BYTES 4096
+#define SQLITE_CHECKPOINT_PAGES 1024 /* wake the checkpoint thread when the log has grown by this */
+
+struct sqlite_store {
+	struct store base;
+	char *path;
+	int lock_fd;
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_WRITE_COUNT];
+	void *apps; /* tree of struct store_app by sdkappid: all apps, as committed */
+	uint32_t app_number_next;
+	uint64_t wal_pages_max;
+	_Atomic int wal_pages; /* frames in the log after the last commit */
+
+	sqlite3 *checkpoint_db;
+	pthread_t checkpoint_thread;
+	bool checkpoint_running; /* the thread exists */
+	pthread_mutex_t checkpoint_lock;
+	pthread_cond_t checkpoint_wanted;
+	bool checkpoint_stop;	      /* under the lock */
+	int checkpoint_at_pages;      /* under the lock: log size at which the thread was last woken */
+	_Atomic bool sync_failed;     /* a checkpoint's sync failed: the next commit must not succeed */
+};
+
+/* ---- apps in memory ---- */
+
+static int sqlite_compare_apps(const void *a, const void *b)
+{
+	uint32_t left = ((const struct store_app *)a)->config.sdkappid;
+	uint32_t right = ((const struct store_app *)b)->config.sdkappid;
+
+	return left < right ? -1 : left > right;
+}
+
+static struct store_app *sqlite_cached_app(struct sqlite_store *store, uint32_t sdkappid)
+{
+	struct store_app key; /* only the compared field is read */
+	void *node;
+
+	key.config.sdkappid = sdkappid;
+	node = tfind(&key, &store->apps, sqlite_compare_apps);
+	return node ? *(struct store_app **)node : NULL;
+}
+
+static void sqlite_remember_app(struct sqlite_store *store, const struct live_app *app)
+{
+	struct store_app *cached = sqlite_cached_app(store, app->sdkappid);
+
+	if (!app->exists) {
+		if (cached)
+			tdelete(cached, &store->apps, sqlite_compare_apps);
+		mem_free(cached);
+		return;
+	}
+	if (!cached) {
+		cached = mem_zalloc(sizeof(*cached));
+		cached->config.sdkappid = app->sdkappid;
+		(void)tsearch(cached, &store->apps, sqlite_compare_apps); /* was not there */
+	}
+	if (app->config != &cached->config)
+		cached->config = *app->config;
+	cached->state = app->state;
+}
+
+static int sqlite_load_apps(struct sqlite_store *store, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = -1;
+	int rc;
+
+	if (sqlite_prepare(store->db, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES, &statement, err))
+		return -1;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_app *app = mem_zalloc(sizeof(*app));
+
+		if (sqlite_read_app(statement, app, err)) {
+			mem_free(app);
+			goto done;
+		}
+		(void)tsearch(app, &store->apps, sqlite_compare_apps); /* sdkappid is the primary key */
+	}
+	result = rc == SQLITE_DONE ? 0 : sqlite_fail(store->db, rc, "reading the apps", err);
+done:
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	return result;
+}
+
+/* ---- statements ---- */
+
+/* Steps a statement that gives no rows, and resets it. Returns the result code. */
+static int sqlite_run(sqlite3_stmt *statement)
+{
+	int rc = sqlite3_step(statement);
+	int reset = sqlite3_reset(statement);
+
+	return rc == SQLITE_DONE ? reset : rc;
+}
+
+static int sqlite_run_with_int(struct sqlite_store *store, enum sqlite_write_statement which, int64_t value)
+{
+	(void)sqlite3_bind_int64(store->statements[which], 1, value); /* as sqlite_bind_str */
+	return sqlite_run(store->statements[which]);
+}
+
+/* ---- load ---- */
+
+static int sqlite_load_room(struct sqlite_store *store, struct live_room *room)
+{
+	sqlite3_stmt *statement = store->statements[SQL_ROOM_FIND];
+	int rc;
+
+	(void)sqlite3_bind_int64(statement, 1, room->app->number_before); /* as sqlite_bind_str */
+	sqlite_bind_str(statement, 2, room->room_id);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		room->exists = room->exists_before = true;
+		room->id = room->id_before = sqlite3_column_int64(statement, 0);
+		(void)str_copy(room->owner, sizeof(room->owner), sqlite_column_str(statement, 1)); /* fitted when stored */
+	}
+	(void)sqlite3_reset(statement); /* repeats the error that rc has */
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int sqlite_load(struct store *base, struct live_set *set, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int rc = sqlite_run(store->statements[SQL_BEGIN]);
+
+	if (rc != SQLITE_OK)
+		return sqlite_fail(store->db, rc, "beginning a batch", err);
+	for (size_t i = 0; i < set->app_count; i++) {
+		struct live_app *app = set->apps[i];
+		const struct store_app *cached = sqlite_cached_app(store, app->sdkappid);
+
+		if (!cached)
+			continue;
+		app->exists = app->exists_before = true;
+		app->number_before = cached->config.number;
+		app->config = &cached->config;
+		app->state = cached->state;
+	}
+	set->app_number_next = store->app_number_next;
+	for (size_t i = 0; i < set->room_count; i++) {
+		if (!set->rooms[i]->app->exists)
+			continue;
+		rc = sqlite_load_room(store, set->rooms[i]);
+		if (rc != SQLITE_OK) {
+			(void)sqlite_fail(store->db, rc, "looking up a room", err); /* returned below */
+			store_abandon(base);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void sqlite_abandon(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (!sqlite3_get_autocommit(store->db))
+		(void)sqlite_run(store->statements[SQL_ROLLBACK]); /* SQLite may have rolled back by itself */
+}
+
+/* ---- commit ---- */
+
+static int sqlite_write_room(struct sqlite_store *store, const struct live_room *room)
+{
+	sqlite3_stmt *statement = store->statements[SQL_ROOM_INSERT];
+	int rc = SQLITE_OK;
+
+	if (live_room_is_gone(room))
+		rc = sqlite_run_with_int(store, SQL_ROOM_DELETE, room->id_before);
+	if (rc != SQLITE_OK || !live_room_is_new(room))
+		return rc;
+	(void)sqlite3_bind_int64(statement, 1, room->id); /* as sqlite_bind_str, here and below */
+	(void)sqlite3_bind_int64(statement, 2, app_id_number(room->id));
+	sqlite_bind_str(statement, 3, room->room_id);
+	sqlite_bind_str(statement, 4, str_c(room->owner));
+	(void)sqlite3_bind_int64(statement, 5, room->create_ms);
+	(void)sqlite3_bind_int64(statement, 6, room->visible);
+	sqlite_bind_str(statement, 7, room->info);
+	return sqlite_run(statement);
+}
+
+static int sqlite_write_callback(struct sqlite_store *store, const struct live_callback *callback)
+{
+	sqlite3_stmt *statement = store->statements[SQL_CALLBACK_INSERT];
+	const int64_t numbers[][2] = {{1, callback->id},	{2, callback->sdkappid}, {3, callback->command},
+				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms}};
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
+	sqlite_bind_str(statement, 6, callback->client_ip);
+	sqlite_bind_str(statement, 7, callback->body);
+	return sqlite_run(statement);
+}
+
+static int sqlite_write_mark(struct sqlite_store *store, const struct delivery_result *result)
+{
+	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
+						     [DELIVERY_RETRY] = CALLBACK_PENDING,
+						     [DELIVERY_FAILED] = CALLBACK_FAILED};
+	sqlite3_stmt *statement = store->statements[SQL_CALLBACK_MARK];
+	const int64_t numbers[][2] = {{1, result->callback_id}, {2, states[result->mark]}, {3, result->attempts},
+				      {4, result->due_ms},	{5, result->attempt_ms},   {6, result->http_status}};
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
+	sqlite_bind_str(statement, 7, str_c(result->error));
+	return sqlite_run(statement);
+}
+
+static int sqlite_write_state(struct sqlite_store *store, const struct live_app *app)
+{
+	sqlite3_stmt *statement = store->statements[SQL_STATE_REPLACE];
+	const int64_t numbers[] = {app->sdkappid,
+				   (int64_t)app->state.room_count,
+				   (int64_t)app->state.room_sequence,
+				   (int64_t)app->state.callback_sequence,
+				   (int64_t)app->state.callback_pending,
+				   app->state.alert_level};
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		(void)sqlite3_bind_int64(statement, (int)i + 1, numbers[i]); /* as sqlite_bind_str */
+	return sqlite_run(statement);
+}
+
+static int sqlite_write_config(struct sqlite_store *store, const struct app_config *config)
+{
+	struct sqlite_app_text scratch;
+	int rc;
+
+	sqlite_bind_app(store->statements[SQL_APP_REPLACE], config, &scratch);
+	rc = sqlite_run(store->statements[SQL_APP_REPLACE]);
+	sqlite_app_text_fini(&scratch);
+	return rc;
+}
+
+static int sqlite_write_app(struct sqlite_store *store, const struct live_app *app)
+{
+	int rc = SQLITE_OK;
+
+	if (app->pending_cancelled) {
+		(void)sqlite3_bind_int64(store->statements[SQL_CALLBACK_CANCEL], 2, live_app_cancel_below(app)); /* as above */
+		rc = sqlite_run_with_int(store, SQL_CALLBACK_CANCEL, app->sdkappid);
+	}
+	if (rc == SQLITE_OK && live_app_is_gone(app)) {
+		rc = sqlite_run_with_int(store, SQL_APP_DELETE, app->sdkappid);
+		if (rc == SQLITE_OK)
+			rc = sqlite_run_with_int(store, SQL_STATE_DELETE, app->sdkappid);
+	}
+	if (rc == SQLITE_OK && app->exists && app->config_changed)
+		rc = sqlite_write_config(store, app->config);
+	if (rc == SQLITE_OK && app->exists && app->state_changed)
+		rc = sqlite_write_state(store, app);
+	return rc;
+}
+
+static int sqlite_write_number(struct sqlite_store *store, uint32_t next)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%u", next); /* sized for it */
+	sqlite_bind_str(store->statements[SQL_NUMBER_SET], 1, str_c(text));
+	return sqlite_run(store->statements[SQL_NUMBER_SET]);
+}
+
+/* The whole difference, as statements of the open transaction. Returns a result code. */
+static int sqlite_write_set(struct sqlite_store *store, struct live_set *set)
+{
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; rc == SQLITE_OK && i < set->room_count; i++)
+		rc = sqlite_write_room(store, set->rooms[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < set->callback_count; i++)
+		rc = sqlite_write_callback(store, &set->callbacks[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < set->mark_count; i++)
+		rc = sqlite_write_mark(store, set->marks[i]);
+	for (size_t i = 0; rc == SQLITE_OK && i < set->app_count; i++) /* last: a deleted app's callbacks end here */
+		rc = sqlite_write_app(store, set->apps[i]);
+	if (rc == SQLITE_OK && set->app_number_used)
+		rc = sqlite_write_number(store, set->app_number_next);
+	return rc;
+}
+
+static int sqlite_commit(struct store *base, struct live_set *set, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int rc = sqlite_write_set(store, set);
+
+	if (atomic_load(&store->sync_failed)) {
+		store_abandon(base);
+		return error_set(err, ERR_INTERNAL, "SQLite, checkpoint: a sync of %s failed", store->path);
+	}
+	if (rc == SQLITE_OK)
+		rc = sqlite_run(store->statements[SQL_COMMIT]);
+	if (rc != SQLITE_OK) {
+		(void)sqlite_fail(store->db, rc, "committing", err); /* returned below */
+		store_abandon(base);
+		return -1;
+	}
+	for (size_t i = 0; i < set->app_count; i++)
+		sqlite_remember_app(store, set->apps[i]);
+	if (set->app_number_used)
+		store->app_number_next = set->app_number_next;
+	return 0;
+}
+
+/* ---- checkpoints ---- */
+
+/* Called by SQLite after each commit with the number of frames in the log. */
+static int sqlite_on_wal(void *context, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite_store *store = context;
+
+	(void)db; /* the writer's */
+	(void)name; /* "main" */
+	atomic_store(&store->wal_pages, pages);
+	return SQLITE_OK;
+}
+
+static void sqlite_checkpoint(struct sqlite_store *store, sqlite3 *db)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	int extended = sqlite3_extended_errcode(db);
+
+	/* Other failures (busy, disk full) cost nothing but a longer log: the next one tries again. */
+	if (rc != SQLITE_OK && (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC))
+		atomic_store(&store->sync_failed, true);
+}
+
+static void *sqlite_checkpoint_main(void *context)
+{
+	struct sqlite_store *store = context;
+
+	pthread_mutex_lock(&store->checkpoint_lock);
+	while (!store->checkpoint_stop) {
+		pthread_cond_wait(&store->checkpoint_wanted, &store->checkpoint_lock);
+		if (!store->checkpoint_stop)
+			sqlite_checkpoint(store, store->checkpoint_db);
+	}
+	pthread_mutex_unlock(&store->checkpoint_lock);
+	return NULL;
+}
+
+/* The lock is held while a checkpoint runs: a writer that cannot take it knows that one is under way. */
+static void sqlite_tidy(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int pages = atomic_load(&store->wal_pages);
+	bool overdue = (uint64_t)pages > store->wal_pages_max;
+
+	if (overdue)
+		pthread_mutex_lock(&store->checkpoint_lock);
+	else if (pthread_mutex_trylock(&store->checkpoint_lock))
+		return;
+	if (pages < store->checkpoint_at_pages)
+		store->checkpoint_at_pages = 0; /* the log has started over */
+	if (overdue) {
+		sqlite_checkpoint(store, store->db);
+		store->checkpoint_at_pages = pages;
+	} else if (pages - store->checkpoint_at_pages >= SQLITE_CHECKPOINT_PAGES) {
+		store->checkpoint_at_pages = pages;
+		pthread_cond_signal(&store->checkpoint_wanted);
+	}
+	pthread_mutex_unlock(&store->checkpoint_lock);
+}
+
+/* ---- open and close ---- */
+
+static void sqlite_close(struct store *base)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (store->checkpoint_running) {
+		pthread_mutex_lock(&store->checkpoint_lock);
+		store->checkpoint_stop = true;
+		pthread_cond_signal(&store->checkpoint_wanted);
+		pthread_mutex_unlock(&store->checkpoint_lock);
+		(void)pthread_join(store->checkpoint_thread, NULL); /* ours, joined once */
+	}
+	(void)sqlite3_close(store->checkpoint_db); /* no statement is open in it */
+	for (size_t i = 0; i < SQL_WRITE_COUNT; i++)
+		(void)sqlite3_finalize(store->statements[i]); /* repeats old errors */
+	(void)sqlite3_close(store->db); /* the last close empties the log; the next open would as well */
+	tdestroy(store->apps, mem_free);
+	(void)pthread_cond_destroy(&store->checkpoint_wanted);
+	(void)pthread_mutex_destroy(&store->checkpoint_lock);
+	if (store->lock_fd >= 0)
+		(void)close(store->lock_fd); /* releases the lock */
+	mem_free(store->path);
+	mem_free(store);
+}
+
+static int sqlite_store_reader_open(struct store *base, struct store_reader **reader_out, struct error *err)
+{
+	return sqlite_reader_open(((struct sqlite_store *)base)->path, reader_out, err);
+}
+
+static const struct store_ops sqlite_ops = {
+	.load = sqlite_load,
+	.commit = sqlite_commit,
+	.abandon = sqlite_abandon,
+	.tidy = sqlite_tidy,
+	.close = sqlite_close,
+	.reader_open = sqlite_store_reader_open,
+};
+
+/* One process per file: two writers would each trust a memory of the apps that the other makes stale. */
+static int sqlite_lock(struct sqlite_store *store, struct error *err)
+{
+	struct buf path;
+	int result = 0;
+	int fd;
+
+	buf_init(&path, 4096);
+	buf_printf(&path, "%s.lock", store->path);
+	store->lock_fd = open(buf_c(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (store->lock_fd < 0)
+		result = error_set_errno(err, errno, "opening %s", buf_c(&path));
+	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB))
+		result = errno == EWOULDBLOCK
+				 ? error_set(err, ERR_BUSY, "another highwater process uses it")
+				 : error_set_errno(err, errno, "locking %s", buf_c(&path));
+	buf_fini(&path);
+	if (result)
+		return -1;
+	fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* it holds keys: nobody else may read it */
+	if (fd < 0)
+		return error_set_errno(err, errno, "opening");
+	(void)close(fd); /* SQLite opens its own */
+	return 0;
+}
+
+static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	unsigned found = 0;
+	int rc;
+
+	if (sqlite_prepare(store->db, "SELECT key, value FROM meta", &statement, err))
+		return -1;
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct str key = sqlite_column_str(statement, 0);
+		const char *value = (const char *)sqlite3_column_text(statement, 1);
+
+		if (str_eq(key, STR("store_id")))
+			found += sscanf(value, "%16lx", &store->base.id) == 1;
+		else if (str_eq(key, STR("app_number_next")))
+			found += sscanf(value, "%10u", &store->app_number_next) == 1;
+	}
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	if (rc != SQLITE_DONE)
+		return sqlite_fail(store->db, rc, "reading the meta table", err);
+	if (found != 2)
+		return error_set(err, ERR_INTERNAL, "its meta table is incomplete");
+	return 0;
+}
+
+static int sqlite_prepare_all(struct sqlite_store *store, struct error *err)
+{
+	for (size_t i = 0; i < SQL_WRITE_COUNT; i++)
+		if (sqlite_prepare(store->db, sqlite_write_sql[i], &store->statements[i], err))
+			return -1;
+	return 0;
+}
+
+static int sqlite_start_checkpoints(struct sqlite_store *store, struct error *err)
+{
+	int rc;
+
+	if (sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->checkpoint_db, err) ||
+	    sqlite_execute(store->checkpoint_db, "PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL", err))
+		return -1;
+	rc = pthread_create(&store->checkpoint_thread, NULL, sqlite_checkpoint_main, store);
+	if (rc)
+		return error_set_errno(err, rc, "starting the checkpoint thread");
+	store->checkpoint_running = true;
+	return 0;
+}
+
+int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out, struct error *err)
+{
+	struct sqlite_store *store = mem_zalloc(sizeof(*store));
+	char *cache = sqlite3_mprintf("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -%llu",
+				      (unsigned long long)(options->cache_bytes / 1024));
+	int rc = pthread_mutex_init(&store->checkpoint_lock, NULL);
+
+	assert(rc == 0);
+	rc = pthread_cond_init(&store->checkpoint_wanted, NULL);
+	assert(rc == 0);
+	store->base.ops = &sqlite_ops;
+	store->lock_fd = -1;
+	store->path = mem_dup(options->path, strlen(options->path));
+	store->wal_pages_max = options->wal_bytes_max / SQLITE_PAGE_BYTES;
+	if (sqlite_lock(store, err) || sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
+	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, err) || sqlite_read_meta(store, err) ||
+	    sqlite_load_apps(store, err) || sqlite_prepare_all(store, err) || sqlite_start_checkpoints(store, err))
+		goto fail;
+	sqlite3_wal_hook(store->db, sqlite_on_wal, store);
+	sqlite3_free(cache);
+	*store_out = &store->base;
+	return 0;
+fail:
+	sqlite3_free(cache);
+	(void)error_wrap(err, "store %s", options->path);
+	sqlite_close(&store->base);
+	return -1;
+}

@@ -1,0 +1,268 @@
+/* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, so it
+ * sees one committed state. */
+#include "base/mem.h"
+#include "store/sqlite_internal.h"
+
+#define SQLITE_CALLBACK_COLUMNS                                                                                        \
+	"id, sdkappid, command, threshold, platform, client_ip, body, event_ms, state, attempts, due_ms, attempt_ms, " \
+	"http_status, error"
+
+#define SQLITE_READ_STATEMENTS(X)                                                                                      \
+	X(SQL_APP_EACH, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES " ORDER BY a.sdkappid")                \
+	X(SQL_APP_GET, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES " WHERE a.sdkappid = ?1")               \
+	X(SQL_ROOM_GET,                                                                                                \
+	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
+	X(SQL_ROOM_LIST,                                                                                               \
+	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "                  \
+	  "AND visible >= ?3 ORDER BY id DESC LIMIT ?4")                                                               \
+	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
+	X(SQL_PENDING_EACH, "SELECT sdkappid, min(due_ms) FROM callbacks WHERE state = 0 GROUP BY sdkappid")           \
+	X(SQL_CALLBACK_PENDING,                                                                                        \
+	  "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE state = 0 AND sdkappid = ?1 "                       \
+	  "ORDER BY due_ms, id LIMIT ?2")                                                                              \
+	X(SQL_CALLBACK_LIST,                                                                                           \
+	  "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")
+
+enum sqlite_read_statement {
+#define SQLITE_ENUM(name, sql) name,
+	SQLITE_READ_STATEMENTS(SQLITE_ENUM)
+#undef SQLITE_ENUM
+	SQL_READ_COUNT
+};
+
+static const char *const sqlite_read_sql[] = {
+#define SQLITE_SQL(name, sql) [name] = (sql),
+	SQLITE_READ_STATEMENTS(SQLITE_SQL)
+#undef SQLITE_SQL
+};
+
+struct sqlite_reader {
+	struct store_reader base;
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_READ_COUNT];
+};
+
+/* Binds the numbers to parameters 1, 2, ... and gives the statement. */
+static sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement which, size_t count,
+				  const int64_t *numbers)
+{
+	sqlite3_stmt *statement = ((struct sqlite_reader *)base)->statements[which];
+
+	for (size_t i = 0; i < count; i++)
+		(void)sqlite3_bind_int64(statement, (int)i + 1, numbers[i]); /* as sqlite_bind_str */
+	return statement;
+}
+
+/* Ends a query: rc is the last step's result. Returns 0, or -1. */
+static int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err)
+{
+	sqlite3 *db = ((struct sqlite_reader *)base)->db;
+	int result = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sqlite_fail(db, rc, "reading", err);
+
+	(void)sqlite3_reset(statement); /* repeats the error that rc has */
+	return result;
+}
+
+static int sqlite_app_each(struct store_reader *base, void (*each)(void *context, const struct store_app *app),
+			   void *context, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_EACH, 0, NULL);
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_app app;
+
+		if (sqlite_read_app(statement, &app, err)) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return -1;
+		}
+		each(context, &app);
+	}
+	return sqlite_query_end(base, statement, rc, err);
+}
+
+static int sqlite_app_get(struct store_reader *base, uint32_t sdkappid, struct store_app *app_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_GET, 1, (const int64_t[]){sdkappid});
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW && sqlite_read_app(statement, app_out, err)) {
+		(void)sqlite3_reset(statement); /* the error to tell is the row's */
+		return -1;
+	}
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
+static struct store_room sqlite_read_room(sqlite3_stmt *statement, struct arena *arena)
+{
+	return (struct store_room){
+		.id = sqlite3_column_int64(statement, 0),
+		.room_id = arena_dup(arena, sqlite_column_str(statement, 1)),
+		.owner = arena_dup(arena, sqlite_column_str(statement, 2)),
+		.create_ms = sqlite3_column_int64(statement, 3),
+		.visible = sqlite3_column_int(statement, 4) != 0,
+		.info = arena_dup(arena, sqlite_column_str(statement, 5)),
+	};
+}
+
+static int sqlite_room_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str room_id,
+			   struct store_room *room_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_GET, 1, (const int64_t[]){number});
+	int rc;
+
+	sqlite_bind_str(statement, 2, room_id);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*room_out = sqlite_read_room(statement, arena);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
+/* Bounds of an app's ids, both excluded. */
+static int64_t sqlite_id_floor(uint32_t number)
+{
+	return app_id_make(number, 0);
+}
+
+static int64_t sqlite_id_ceiling(uint32_t number, int64_t before_id)
+{
+	int64_t end = app_id_make(number + 1, 0);
+
+	return before_id < end ? before_id : end;
+}
+
+static int sqlite_room_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
+			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			    struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_LIST, 4,
+					       (const int64_t[]){sqlite_id_floor(number),
+								 sqlite_id_ceiling(number, before_id), visible_only,
+								 (int64_t)limit});
+	size_t count = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		rooms_out[count++] = sqlite_read_room(statement, arena);
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	return 0;
+}
+
+static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_COUNT, 1, (const int64_t[]){number});
+	int rc = sqlite3_step(statement);
+	uint64_t count = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	return 0;
+}
+
+static int sqlite_pending_each(struct store_reader *base,
+			       void (*each)(void *context, uint32_t sdkappid, int64_t due_ms), void *context,
+			       struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_PENDING_EACH, 0, NULL);
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		each(context, (uint32_t)sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1));
+	return sqlite_query_end(base, statement, rc, err);
+}
+
+static struct store_callback sqlite_read_callback(sqlite3_stmt *statement, struct arena *arena)
+{
+	return (struct store_callback){
+		.id = sqlite3_column_int64(statement, 0),
+		.sdkappid = (uint32_t)sqlite3_column_int64(statement, 1),
+		.command = (enum hw_callback)sqlite3_column_int(statement, 2),
+		.threshold = (uint8_t)sqlite3_column_int(statement, 3),
+		.platform = (enum hw_platform)sqlite3_column_int(statement, 4),
+		.client_ip = arena_dup(arena, sqlite_column_str(statement, 5)),
+		.body = arena_dup(arena, sqlite_column_str(statement, 6)),
+		.event_ms = sqlite3_column_int64(statement, 7),
+		.state = (enum callback_state)sqlite3_column_int(statement, 8),
+		.attempts = (uint32_t)sqlite3_column_int64(statement, 9),
+		.due_ms = sqlite3_column_int64(statement, 10),
+		.attempt_ms = sqlite3_column_int64(statement, 11),
+		.http_status = sqlite3_column_int(statement, 12),
+		.error = arena_dup(arena, sqlite_column_str(statement, 13)),
+	};
+}
+
+static int sqlite_read_callbacks(struct store_reader *base, sqlite3_stmt *statement, struct arena *arena,
+				 struct store_callback *callbacks_out, size_t *count_out, struct error *err)
+{
+	size_t count = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		callbacks_out[count++] = sqlite_read_callback(statement, arena);
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	return 0;
+}
+
+static int sqlite_callback_pending(struct store_reader *base, struct arena *arena, uint32_t sdkappid, size_t limit,
+				   struct store_callback *callbacks_out, size_t *count_out, struct error *err)
+{
+	sqlite3_stmt *statement =
+		sqlite_query(base, SQL_CALLBACK_PENDING, 2, (const int64_t[]){sdkappid, (int64_t)limit});
+
+	return sqlite_read_callbacks(base, statement, arena, callbacks_out, count_out, err);
+}
+
+static int sqlite_callback_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
+				size_t limit, struct store_callback *callbacks_out, size_t *count_out,
+				struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_CALLBACK_LIST, 3,
+					       (const int64_t[]){sqlite_id_floor(number),
+								 sqlite_id_ceiling(number, before_id), (int64_t)limit});
+
+	return sqlite_read_callbacks(base, statement, arena, callbacks_out, count_out, err);
+}
+
+static void sqlite_reader_close(struct store_reader *base)
+{
+	struct sqlite_reader *reader = (struct sqlite_reader *)base;
+
+	for (size_t i = 0; i < SQL_READ_COUNT; i++)
+		(void)sqlite3_finalize(reader->statements[i]); /* repeats old errors */
+	(void)sqlite3_close(reader->db);			       /* nothing is open in it */
+	mem_free(reader);
+}
+
+static const struct store_reader_ops sqlite_reader_ops = {
+	.close = sqlite_reader_close,
+	.app_each = sqlite_app_each,
+	.app_get = sqlite_app_get,
+	.room_get = sqlite_room_get,
+	.room_list = sqlite_room_list,
+	.room_count = sqlite_room_count,
+	.pending_each = sqlite_pending_each,
+	.callback_pending = sqlite_callback_pending,
+	.callback_list = sqlite_callback_list,
+};
+
+int sqlite_reader_open(const char *path, struct store_reader **reader_out, struct error *err)
+{
+	struct sqlite_reader *reader = mem_zalloc(sizeof(*reader));
+
+	reader->base.ops = &sqlite_reader_ops;
+	if (sqlite_connect(path, SQLITE_OPEN_READONLY, &reader->db, err))
+		goto fail;
+	for (size_t i = 0; i < SQL_READ_COUNT; i++)
+		if (sqlite_prepare(reader->db, sqlite_read_sql[i], &reader->statements[i], err))
+			goto fail;
+	*reader_out = &reader->base;
+	return 0;
+fail:
+	sqlite_reader_close(&reader->base);
+	return -1;
+}

@@ -1,0 +1,86 @@
+/* The schema of the SQLite store and its history: one row per version, applied in order, each in a transaction of its
+ * own. `application_id` marks the file as Highwater's, `user_version` is the number of steps applied. A step, once
+ * released, is never edited: a change is a new step. */
+#include "store/sqlite_internal.h"
+
+#define SQLITE_APPLICATION_ID 0x48575452 /* "HWTR" */
+
+static const char *const sqlite_steps[] = {
+	/* 1: the first. Rooms and callbacks are keyed by ids that rise (see live/app.h), so their tables grow at one end
+	 * per app; the only random index is the one that finds a room by name. app_state is apart from apps because it
+	 * is written in every batch and is small. */
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	"INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(8)))), ('app_number_next', '1');"
+	"CREATE TABLE apps (sdkappid INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, create_ms INTEGER NOT NULL,"
+	" room_count_max INTEGER NOT NULL, alert_mode TEXT NOT NULL, thresholds TEXT NOT NULL,"
+	" rearm_margin INTEGER NOT NULL, step_percent INTEGER NOT NULL, key TEXT NOT NULL, admins TEXT NOT NULL,"
+	" callback_set INTEGER NOT NULL, callback_url TEXT NOT NULL, callback_commands INTEGER NOT NULL,"
+	" callback_overwrite INTEGER NOT NULL, token_set INTEGER NOT NULL, token_enabled INTEGER NOT NULL,"
+	" token TEXT NOT NULL) STRICT;"
+	"CREATE TABLE app_state (sdkappid INTEGER PRIMARY KEY, room_count INTEGER NOT NULL,"
+	" room_sequence INTEGER NOT NULL, callback_sequence INTEGER NOT NULL, callback_pending INTEGER NOT NULL,"
+	" alert_level INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE rooms (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, room_id TEXT NOT NULL,"
+	" owner TEXT NOT NULL, create_ms INTEGER NOT NULL, visible INTEGER NOT NULL, info TEXT NOT NULL) STRICT;"
+	"CREATE UNIQUE INDEX rooms_by_name ON rooms (number, room_id);"
+	"CREATE TABLE callbacks (id INTEGER PRIMARY KEY, sdkappid INTEGER NOT NULL, command INTEGER NOT NULL,"
+	" threshold INTEGER NOT NULL, platform INTEGER NOT NULL, client_ip TEXT NOT NULL, body TEXT NOT NULL,"
+	" event_ms INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
+	" attempt_ms INTEGER NOT NULL, http_status INTEGER NOT NULL, error TEXT NOT NULL) STRICT;"
+	"CREATE INDEX callbacks_pending ON callbacks (sdkappid, due_ms) WHERE state = 0;",
+};
+
+static int sqlite_read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if (sqlite_prepare(db, sql, &statement, err))
+		return -1;
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	return rc == SQLITE_ROW ? 0 : sqlite_fail(db, rc, "reading the schema version", err);
+}
+
+static int sqlite_apply_step(sqlite3 *db, size_t index, struct error *err)
+{
+	char *pragmas = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+					SQLITE_APPLICATION_ID, (int)index + 1);
+	int result = -1;
+
+	if (sqlite_execute(db, "BEGIN IMMEDIATE", err) || sqlite_execute(db, sqlite_steps[index], err) ||
+	    sqlite_execute(db, pragmas, err))
+		goto done;
+	result = 0;
+done:
+	sqlite3_free(pragmas);
+	if (result) {
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
+		(void)error_wrap(err, "schema step %zu", index + 1);
+	}
+	return result;
+}
+
+int sqlite_migrate(sqlite3 *db, struct error *err)
+{
+	int64_t application_id;
+	int64_t version;
+	int64_t objects;
+
+	if (sqlite_read_int(db, "PRAGMA application_id", &application_id, err) ||
+	    sqlite_read_int(db, "PRAGMA user_version", &version, err) ||
+	    sqlite_read_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err))
+		return -1;
+	if (application_id != SQLITE_APPLICATION_ID && (application_id || version || objects))
+		return error_set(err, ERR_INVALID, "this SQLite file belongs to another program");
+	if (version < 0 || (uint64_t)version > ARRAY_LEN(sqlite_steps))
+		return error_set(err, ERR_INVALID,
+				 "its schema version %lld is newer than this program's %zu: use a newer highwater",
+				 (long long)version, ARRAY_LEN(sqlite_steps));
+	for (size_t i = (size_t)version; i < ARRAY_LEN(sqlite_steps); i++)
+		if (sqlite_apply_step(db, i, err))
+			return -1;
+	return 0;
+}
