@@ -126,7 +126,7 @@ static int64_t sqlite_id_floor(uint32_t number)
 
 static int64_t sqlite_id_ceiling(uint32_t number, int64_t before_id)
 {
-	int64_t end = app_id_make(number + 1, 0);
+	int64_t end = sqlite_id_floor(number) + (INT64_C(1) << APP_ID_SEQUENCE_BITS);
 
 	return before_id < end ? before_id : end;
 }

@@ -1,0 +1,402 @@
+/* Queue, writer and reader; see engine.h.
+ *
+ * The writer's round: take what is queued; name what it touches; load; step; commit; publish changed configurations;
+ * post the answers, one wake per mailbox; tell of new callbacks; let the store tidy up. Durability is decided in
+ * engine_execute and nowhere else.
+ *
+ * Failure: a batch whose load or commit fails is answered with HW_INTERNAL as a whole, nothing of it was stored, and the
+ * engine goes on. When the store says ERR_INTERNAL (a failed sync, a damaged file), it is not known what is on disk: the
+ * process ends at once without answering, and the next start recovers. */
+#include "engine/engine.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "live/step.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ENGINE_ARENA_CHUNK_BYTES (256 * 1024)
+#define ENGINE_READ_COUNT_MAX 4096
+#define ENGINE_MAILBOX_COUNT_MAX 128 /* distinct mailboxes answered with one wake each; more cost more wakes */
+
+struct engine {
+	struct engine_options options;
+	struct store *store;
+	struct directory *directory;
+	engine_callbacks_stored stored;
+	void *stored_context;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;	  /* for the writer */
+	pthread_cond_t read_work; /* for the reader */
+	struct engine_job *first; /* under the lock, as all that follows */
+	struct engine_job *last;
+	uint64_t queue_count;
+	struct engine_read *read_first;
+	struct engine_read *read_last;
+	uint64_t read_count;
+	bool closed;
+	struct engine_stats stats;
+
+	bool running;
+	pthread_t writer;
+	pthread_t reader_thread;
+	struct store_reader *reader; /* the reader thread's */
+
+	struct arena arena; /* the writer's: one batch */
+	struct hash_key hash_key;
+	struct command **commands; /* batch_count_max of them */
+	struct log_limit failure_limit;
+};
+
+/* ---- queue ---- */
+
+static int engine_refuse(struct engine *engine, bool full, struct error *err)
+{
+	if (!full)
+		return error_set(err, ERR_CLOSED, "the backend is shutting down");
+	engine->stats.refused_total++;
+	return error_set(err, ERR_BUSY, "too many requests are waiting");
+}
+
+int engine_submit(struct engine *engine, struct engine_job *job, struct error *err)
+{
+	int result = 0;
+
+	job->queue_next = NULL;
+	pthread_mutex_lock(&engine->lock);
+	if (engine->closed || engine->queue_count >= engine->options.queue_count_max) {
+		result = engine_refuse(engine, !engine->closed, err);
+	} else {
+		if (!engine->first) {
+			engine->first = job;
+			pthread_cond_signal(&engine->work);
+		} else {
+			engine->last->queue_next = job;
+		}
+		engine->last = job;
+		engine->queue_count++;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return result;
+}
+
+int engine_submit_read(struct engine *engine, struct engine_read *read, struct error *err)
+{
+	int result = 0;
+
+	read->queue_next = NULL;
+	pthread_mutex_lock(&engine->lock);
+	if (engine->closed || engine->read_count >= ENGINE_READ_COUNT_MAX) {
+		result = engine_refuse(engine, !engine->closed, err);
+	} else {
+		if (!engine->read_first) {
+			engine->read_first = read;
+			pthread_cond_signal(&engine->read_work);
+		} else {
+			engine->read_last->queue_next = read;
+		}
+		engine->read_last = read;
+		engine->read_count++;
+	}
+	pthread_mutex_unlock(&engine->lock);
+	return result;
+}
+
+/* Waits for work and takes up to a batch of it. Returns the list, or NULL when closed and empty. */
+static struct engine_job *engine_take(struct engine *engine, size_t *count_out)
+{
+	struct engine_job *jobs;
+	struct engine_job *end;
+	size_t count = 0;
+
+	pthread_mutex_lock(&engine->lock);
+	while (!engine->first && !engine->closed)
+		pthread_cond_wait(&engine->work, &engine->lock);
+	jobs = engine->first;
+	for (end = jobs; end; end = end->queue_next) {
+		count++;
+		if (count == engine->options.batch_count_max)
+			break;
+	}
+	engine->first = end ? end->queue_next : NULL;
+	if (end)
+		end->queue_next = NULL;
+	engine->queue_count -= count;
+	pthread_mutex_unlock(&engine->lock);
+	*count_out = count;
+	return jobs;
+}
+
+/* ---- the writer ---- */
+
+static void engine_die(const struct error *err)
+{
+	log_event(LOG_LEVEL_ERROR, "store_lost", LOG_C("error", err->text),
+		  LOG_C("action", "ending the process; the next start recovers what was acknowledged"));
+	_exit(EX_IOERR); /* no destructor may write anything now */
+}
+
+static void engine_fail_batch(struct engine *engine, size_t count, const struct error *err)
+{
+	uint64_t held_back;
+
+	if (err->class == ERR_INTERNAL)
+		engine_die(err);
+	if (log_limit_pass(&engine->failure_limit, clock_mono_ms(), &held_back))
+		log_event(LOG_LEVEL_ERROR, "batch_failed", LOG_C("class", error_class_word(err->class)),
+			  LOG_C("error", err->text), LOG_U64("commands", count), LOG_U64("held_back", held_back));
+	for (size_t i = 0; i < count; i++) {
+		engine->commands[i]->code = HW_INTERNAL;
+		engine->commands[i]->room_count = 0;
+		(void)snprintf(engine->commands[i]->text, sizeof(engine->commands[i]->text),
+			       "nothing was stored: %s; try again",
+			       err->class == ERR_FULL ? "the backend's disk is full" : "the backend's store failed");
+	}
+}
+
+static void engine_publish(struct engine *engine, const struct live_set *set)
+{
+	for (size_t i = 0; i < set->app_count; i++) {
+		const struct live_app *app = set->apps[i];
+
+		if (app->exists && app->config_changed)
+			directory_publish(engine->directory, app->config);
+		else if (!app->exists && app->exists_before)
+			directory_remove(engine->directory, app->sdkappid);
+	}
+}
+
+/* Load, step, commit, publish. When it returns 0, what the commands' answers say is on disk; on -1 nothing of the batch
+ * is, and the answers say so. Nothing else in the program may tell a client that a change was made. */
+static int engine_execute(struct engine *engine, struct live_set *set, size_t count)
+{
+	struct error err;
+
+	for (size_t i = 0; i < count; i++)
+		live_set_touch(set, engine->commands[i]);
+	if (store_load(engine->store, set, &err))
+		goto fail;
+	live_step(set, engine->commands, count);
+	if (store_commit(engine->store, set, &err))
+		goto fail;
+	engine_publish(engine, set);
+	return 0;
+fail:
+	engine_fail_batch(engine, count, &err);
+	return -1;
+}
+
+struct engine_post {
+	struct mailbox *mailbox;
+	struct mail *first;
+	struct mail *last;
+};
+
+/* Posts the answers, one chain per mailbox. Jobs may be freed by their owners from here on. */
+static void engine_answer(struct engine_job *jobs)
+{
+	struct engine_post posts[ENGINE_MAILBOX_COUNT_MAX];
+	size_t count = 0;
+
+	while (jobs) {
+		struct engine_job *job = jobs;
+		size_t i = 0;
+
+		jobs = job->queue_next;
+		while (i < count && posts[i].mailbox != job->mailbox)
+			i++;
+		if (i == ENGINE_MAILBOX_COUNT_MAX) {
+			mailbox_post(job->mailbox, &job->mail);
+			continue;
+		}
+		if (i == count)
+			posts[count++] = (struct engine_post){job->mailbox, &job->mail, NULL};
+		else
+			posts[i].last->next = &job->mail;
+		posts[i].last = &job->mail;
+	}
+	for (size_t i = 0; i < count; i++)
+		mailbox_post_chain(posts[i].mailbox, posts[i].first, posts[i].last);
+}
+
+static void engine_count_batch(struct engine *engine, size_t count, bool failed)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->stats.commands_total += count;
+	engine->stats.batches_total++;
+	engine->stats.batches_failed_total += failed;
+	if (count > engine->stats.batch_count_highest)
+		engine->stats.batch_count_highest = count;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+static void *engine_write(void *context)
+{
+	struct engine *engine = context;
+	struct engine_job *jobs;
+	size_t count;
+
+	while ((jobs = engine_take(engine, &count))) {
+		struct live_set set;
+		bool failed;
+		size_t i = 0;
+
+		for (struct engine_job *job = jobs; job; job = job->queue_next)
+			engine->commands[i++] = &job->command;
+		live_set_init(&set, &engine->arena, engine->hash_key, count);
+		failed = engine_execute(engine, &set, count) != 0;
+		engine_count_batch(engine, count, failed);
+		/* the set borrows from the commands, so the listener comes before the answers free them */
+		if (!failed && set.callback_count && engine->stored)
+			engine->stored(engine->stored_context, set.callbacks, set.callback_count);
+		engine_answer(jobs);
+		store_tidy(engine->store);
+		arena_reset(&engine->arena);
+	}
+	return NULL;
+}
+
+/* ---- the reader ---- */
+
+static void *engine_reads(void *context)
+{
+	struct engine *engine = context;
+
+	while (true) {
+		struct engine_read *read;
+
+		pthread_mutex_lock(&engine->lock);
+		while (!engine->read_first && !engine->closed)
+			pthread_cond_wait(&engine->read_work, &engine->lock);
+		read = engine->read_first;
+		if (read) {
+			engine->read_first = read->queue_next;
+			engine->read_count--;
+		}
+		pthread_mutex_unlock(&engine->lock);
+		if (!read)
+			return NULL;
+		read->read(read, engine->reader);
+		mailbox_post(read->mailbox, &read->mail);
+	}
+}
+
+/* ---- life ---- */
+
+static void engine_learn_app(void *context, const struct store_app *app)
+{
+	struct engine *engine = context;
+
+	directory_publish(engine->directory, &app->config);
+}
+
+int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
+		struct error *err)
+{
+	struct engine *engine = mem_zalloc(sizeof(*engine));
+	int rc;
+
+	assert(options->queue_count_max > 0 && options->batch_count_max > 0);
+	engine->options = *options;
+	engine->store = store;
+	engine->directory = directory_new();
+	engine->hash_key = hash_key_random();
+	engine->commands = mem_zalloc(options->batch_count_max * sizeof(*engine->commands));
+	engine->failure_limit.interval_ms = 1000;
+	arena_init(&engine->arena, ENGINE_ARENA_CHUNK_BYTES);
+	rc = pthread_mutex_init(&engine->lock, NULL);
+	assert(rc == 0);
+	rc = pthread_cond_init(&engine->work, NULL);
+	assert(rc == 0);
+	rc = pthread_cond_init(&engine->read_work, NULL);
+	assert(rc == 0);
+	if (store_reader_open(store, &engine->reader, err) ||
+	    store_app_each(engine->reader, engine_learn_app, engine, err)) {
+		engine_close(&engine);
+		return -1;
+	}
+	*engine_out = engine;
+	return 0;
+}
+
+void engine_on_callbacks(struct engine *engine, engine_callbacks_stored stored, void *context)
+{
+	assert(!engine->running);
+	engine->stored = stored;
+	engine->stored_context = context;
+}
+
+int engine_start(struct engine *engine, struct error *err)
+{
+	int rc = pthread_create(&engine->writer, NULL, engine_write, engine);
+
+	if (rc)
+		return error_set_errno(err, rc, "starting the writer thread");
+	rc = pthread_create(&engine->reader_thread, NULL, engine_reads, engine);
+	if (rc) {
+		pthread_mutex_lock(&engine->lock);
+		engine->closed = true;
+		pthread_cond_signal(&engine->work);
+		pthread_mutex_unlock(&engine->lock);
+		(void)pthread_join(engine->writer, NULL); /* ours, joined once */
+		return error_set_errno(err, rc, "starting the reader thread");
+	}
+	engine->running = true;
+	return 0;
+}
+
+void engine_stop(struct engine *engine)
+{
+	if (!engine->running)
+		return;
+	pthread_mutex_lock(&engine->lock);
+	engine->closed = true;
+	pthread_cond_signal(&engine->work);
+	pthread_cond_signal(&engine->read_work);
+	pthread_mutex_unlock(&engine->lock);
+	(void)pthread_join(engine->writer, NULL); /* ours, joined once, as below */
+	(void)pthread_join(engine->reader_thread, NULL);
+	engine->running = false;
+}
+
+void engine_close(struct engine **engine_ptr)
+{
+	struct engine *engine = *engine_ptr;
+
+	if (!engine)
+		return;
+	engine_stop(engine);
+	store_reader_close(&engine->reader);
+	directory_free(&engine->directory);
+	arena_fini(&engine->arena);
+	(void)pthread_cond_destroy(&engine->read_work);
+	(void)pthread_cond_destroy(&engine->work);
+	(void)pthread_mutex_destroy(&engine->lock);
+	mem_free(engine->commands);
+	mem_free(engine);
+	*engine_ptr = NULL;
+}
+
+struct directory *engine_directory(struct engine *engine)
+{
+	return engine->directory;
+}
+
+struct store *engine_store(struct engine *engine)
+{
+	return engine->store;
+}
+
+void engine_stats(struct engine *engine, struct engine_stats *out)
+{
+	pthread_mutex_lock(&engine->lock);
+	*out = engine->stats;
+	out->queue_count = engine->queue_count;
+	pthread_mutex_unlock(&engine->lock);
+}

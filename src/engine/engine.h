@@ -1,0 +1,67 @@
+#pragma once
+/* The engine: a bounded queue of commands, one writer thread that executes them in batches, and a reader thread for
+ * what only looks.
+ *
+ * Group commit needs no timer: while one batch is being synced the next gathers in the queue by itself. A command's
+ * answer leaves only after the batch that holds it is durable. */
+#include "base/mailbox.h"
+#include "engine/directory.h"
+#include "store/store.h"
+
+struct engine;
+
+struct engine_options {
+	uint64_t queue_count_max; /* commands waiting; further ones are refused with ERR_BUSY */
+	uint64_t batch_count_max; /* commands per transaction */
+};
+
+/* A command on its way. The submitter owns it and keeps it, and all that the command borrows, until `mail.run` is
+ * called: exactly once, on the thread that drains `mailbox`, with the command's answer filled in. */
+struct engine_job {
+	struct mail mail;	 /* set mail.run */
+	struct mailbox *mailbox; /* where the answer goes */
+	struct command command;
+	struct engine_job *queue_next; /* the engine's */
+};
+
+/* A look at the store: `read` runs on the reader thread, then the mail is posted. */
+struct engine_read {
+	struct mail mail;
+	struct mailbox *mailbox;
+	void (*read)(struct engine_read *read, struct store_reader *reader);
+	struct engine_read *queue_next; /* the engine's */
+};
+
+/* Told of callbacks that a batch stored: runs on the writer thread, must not block. */
+typedef void (*engine_callbacks_stored)(void *context, const struct live_callback *callbacks, size_t count);
+
+/* Reads all apps into the directory. The engine borrows the store. Errors as the store's. */
+MUST_CHECK int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
+			   struct error *err);
+/* Before engine_start. */
+void engine_on_callbacks(struct engine *engine, engine_callbacks_stored stored, void *context);
+MUST_CHECK int engine_start(struct engine *engine, struct error *err);
+/* Refuses new work, finishes what is queued (answers are posted), ends the threads. */
+void engine_stop(struct engine *engine);
+/* Stops when still running, and frees. Accepts NULL. */
+void engine_close(struct engine **engine);
+
+/* Queues the command for the next batch and returns at once. On -1 the mail does not run.
+ * Threads: any. Errors ERR_BUSY (queue full, try later), ERR_CLOSED. */
+MUST_CHECK int engine_submit(struct engine *engine, struct engine_job *job, struct error *err);
+/* The same for a read. */
+MUST_CHECK int engine_submit_read(struct engine *engine, struct engine_read *read, struct error *err);
+
+struct directory *engine_directory(struct engine *engine);
+struct store *engine_store(struct engine *engine);
+
+struct engine_stats {
+	uint64_t commands_total;
+	uint64_t batches_total;
+	uint64_t batches_failed_total;
+	uint64_t batch_count_highest;
+	uint64_t refused_total; /* queue full */
+	uint64_t queue_count;	/* waiting now */
+};
+/* Threads: any. */
+void engine_stats(struct engine *engine, struct engine_stats *out);
