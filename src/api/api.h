@@ -1,0 +1,30 @@
+#pragma once
+/* What the backend answers over HTTP: the vendor's server API for app admins (/v4/live_engine_http_srv/ and
+ * /v4/live_config/), Highwater's own client path (/v4/live_client/) and the management API (/manage/v1/). docs/api.md
+ * lists every command.
+ *
+ * A request is checked on its loop thread (route, query, signature, body), turned into a command for the engine, and
+ * answered when the command is durable. Nothing here blocks. */
+#include "engine/engine.h"
+#include "hook/hook.h"
+#include "http/server.h"
+
+struct api;
+
+struct api_options {
+	struct engine *engine;	    /* borrowed */
+	struct hook *hook;	    /* borrowed; for the state of deliveries */
+	struct secret admin_token;  /* for the management API, 16 to 256 bytes; copied */
+	const char *trusted_proxies; /* addresses, comma-separated, whose X-Forwarded-For is believed; "" for none */
+	unsigned thread_count;	    /* of the HTTP server */
+	uint64_t body_bytes_max;    /* of the HTTP server, for the text of the refusal */
+};
+
+/* Errors ERR_INVALID (a proxy that is no address). */
+MUST_CHECK int api_open(const struct api_options *options, struct api **api_out, struct error *err);
+/* Every call must have been answered. Accepts NULL. */
+void api_close(struct api **api);
+
+/* For struct http_server_options; `context` is the struct api. */
+void api_handle(void *context, struct http_call *call);
+void api_refuse(void *context, enum http_refusal why, struct buf *body_out);

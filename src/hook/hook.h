@@ -1,0 +1,45 @@
+#pragma once
+/* Delivery: takes the callbacks that the engine stored to the apps' URLs, at least once, and writes down how it went.
+ *
+ * One thread. The store holds the truth; this thread holds one small target per app that has callbacks waiting, and the
+ * rows of the attempts in flight. At each attempt URL and token are read anew from the directory, so a change of
+ * configuration acts on the next attempt. The outcome of an attempt is an ordinary command for the engine, and a row is
+ * not attempted again before that command is durable. */
+#include "engine/engine.h"
+#include "hook/retry.h"
+#include "hook/verdict.h"
+
+struct hook;
+
+struct hook_options {
+	const char *ca_file;	     /* PEM; "" for the system's */
+	uint64_t connect_timeout_ms;
+	uint64_t total_timeout_ms;
+	uint64_t reply_bytes_max;
+	uint64_t in_flight_max;	    /* requests at once, over all apps; 1 to 4096 */
+	uint64_t in_flight_per_app; /* 1 to in_flight_max */
+	struct retry_policy retry;
+	struct verdict_policy verdict;
+};
+
+/* Registers with the engine (before engine_start) and opens a reader of its store. */
+MUST_CHECK int hook_open(const struct hook_options *options, struct engine *engine, struct hook **hook_out,
+			 struct error *err);
+/* Finds what is waiting in the store and starts. After engine_start. */
+MUST_CHECK int hook_start(struct hook *hook, struct error *err);
+/* Starts nothing new, waits for attempts in flight (at most total_timeout_ms) and for their marks; before engine_stop. */
+void hook_stop(struct hook *hook);
+/* Accepts NULL. */
+void hook_close(struct hook **hook);
+
+struct hook_stats {
+	uint64_t attempts_total;
+	uint64_t delivered_total;
+	uint64_t retried_total;
+	uint64_t failed_total;
+	uint64_t in_flight;
+	uint64_t targets;	      /* apps with callbacks waiting */
+	int64_t last_delivered_ms;    /* wall clock; 0 for none since the start */
+};
+/* Threads: any. */
+void hook_stats(struct hook *hook, struct hook_stats *out);
