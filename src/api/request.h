@@ -1,0 +1,133 @@
+#pragma once
+/* One request on its way through the API: what every handler gets and how it answers. Internal to api/.
+ *
+ * Life: api_handle makes it in the call's arena, checks it, and calls the route's handler. The handler either answers
+ * (api_answer) or submits a command or a read, whose mail answers later on the same thread. Answering releases
+ * everything; the request must not be touched afterwards. */
+#include "api/api.h"
+#include "base/json.h"
+
+#include <highwater/code.h>
+#include <highwater/query.h>
+
+#define API_REQUEST_ID_BYTES 72
+
+enum api_access {
+	API_ADMIN,  /* an app admin: UserSig of one of the app's admins */
+	API_CLIENT, /* an app user: UserSig of anybody of the app */
+	API_MANAGE, /* whoever runs the backend: the admin token */
+	API_OPEN,   /* anybody */
+};
+
+struct api_request;
+
+struct api_route {
+	const char *path;
+	enum api_access access;
+	void (*handle)(struct api_request *request);
+	int command; /* for handlers that serve several routes; an enum command_type */
+};
+
+struct api_request {
+	struct api *api;
+	struct http_call *call;
+	struct arena *arena; /* the call's */
+	const struct api_route *route;
+	char id[API_REQUEST_ID_BYTES];
+
+	/* filled by the checks, for API_ADMIN and API_CLIENT */
+	const struct directory_entry *app; /* held until the answer */
+	struct str identifier;		   /* in the arena */
+	enum hw_platform platform;
+	/* filled for all */
+	struct str client_ip; /* in the arena */
+	json_t *body;	      /* an object; NULL for API_OPEN */
+
+	struct engine_job job;
+	struct engine_read read;
+	struct {
+		struct str room_id;
+		int64_t before_id; /* a page's rows have smaller ids */
+		uint64_t count;	   /* of rows on a page */
+		uint32_t sdkappid;
+		bool reveal_key;
+	} look;	  /* what a read looks for, checked by its handler */
+	int code; /* outcome of a read, set on the reader thread */
+	char text[192];
+	struct buf response; /* JSON of "Response", built by handlers; freed by the answer */
+};
+
+/* Everything per loop thread, so that nothing is shared. */
+struct api_thread;
+/* The sender's signature, with a cache of what was verified before. Returns an enum hw_code. */
+MUST_CHECK int api_verify_usersig(struct api_request *request, struct str usersig);
+
+struct api_thread *api_threads_new(unsigned count);
+void api_threads_free(struct api_thread **threads, unsigned count);
+void api_make_request_id(struct api_thread *thread, char out[API_REQUEST_ID_BYTES]);
+struct api_thread *api_request_thread(struct api_request *request);
+
+/* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code is
+ * HW_OK and something was built. */
+void api_answer(struct api_request *request, int code, const char *text);
+/* The same with a formatted text. */
+void api_refuse_with(struct api_request *request, int code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Sends request->job.command to the engine; `done` answers. Type, app and origin are filled here. */
+void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail));
+/* An answer that is the command's and nothing more; for api_submit. */
+void api_command_done(struct mail *mail);
+/* Runs `read` on the reader thread, which sets code and text or builds the response; then answers. */
+void api_submit_read(struct api_request *request, void (*read)(struct engine_read *read, struct store_reader *reader));
+struct api_request *api_request_of_job(struct mail *mail);
+struct api_request *api_request_of_read(struct engine_read *read);
+/* For reads: a store's failure as the outcome. */
+void api_read_failed(struct api_request *request, const struct error *err);
+
+/* Getters that answer the request themselves when the value is missing or wrong; they return -1 then. */
+MUST_CHECK int api_need_str(struct api_request *request, const json_t *object, const char *key, size_t bytes_min,
+			    size_t bytes_max, struct str *out);
+MUST_CHECK int api_need_u64(struct api_request *request, const json_t *object, const char *key, uint64_t min,
+			    uint64_t max, uint64_t *out);
+/* Optional: 1 when it is there, 0 when not, -1 answered. */
+MUST_CHECK int api_take_str(struct api_request *request, const json_t *object, const char *key, size_t bytes_min,
+			    size_t bytes_max, struct str *out);
+MUST_CHECK int api_take_u64(struct api_request *request, const json_t *object, const char *key, uint64_t min,
+			    uint64_t max, uint64_t *out);
+MUST_CHECK int api_take_bool(struct api_request *request, const json_t *object, const char *key, bool *out);
+/* True when there is no control character in it. */
+bool api_is_plain_text(struct str text);
+/* RoomId of the body or of RoomInfo: printable ASCII up to its limit. */
+MUST_CHECK int api_need_room_id(struct api_request *request, const json_t *object, struct str *out);
+
+struct api {
+	struct engine *engine;
+	struct hook *hook;
+	struct secret admin_token; /* owned bytes */
+	char (*proxies)[HW_IP_BYTES_MAX + 1];
+	size_t proxy_count;
+	struct api_thread *threads;
+	unsigned thread_count;
+	uint64_t body_bytes_max;
+};
+
+/* The words of the commands whose switch is on, as a JSON array. */
+void api_append_callback_commands(struct buf *out, uint32_t commands);
+
+/* ---- handlers ---- */
+
+void api_room_create(struct api_request *request);
+void api_room_destroy(struct api_request *request);
+void api_room_get(struct api_request *request);
+void api_room_list(struct api_request *request);
+void api_callback_set(struct api_request *request);
+void api_callback_get(struct api_request *request);
+void api_callback_delete(struct api_request *request);
+void api_token_set(struct api_request *request);
+void api_token_get(struct api_request *request);
+void api_manage_app_create(struct api_request *request);
+void api_manage_app_show(struct api_request *request);
+void api_manage_app_list(struct api_request *request);
+void api_manage_app_set(struct api_request *request);
+void api_manage_app_delete(struct api_request *request);
+void api_manage_callback_list(struct api_request *request);
+void api_health(struct api_request *request);

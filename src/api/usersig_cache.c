@@ -1,0 +1,119 @@
+/* Per-thread state of the API: request ids, and the UserSigs that verified before.
+ *
+ * A verification costs a microsecond or two, a hit a fraction of it. The cache is a fixed table per loop thread, keyed by
+ * a seeded hash of app, identifier and the whole signature, compared in full. An entry holds the generation of the app's
+ * configuration under which it verified, so a changed key makes all of the app's entries useless at once. Failures are
+ * never cached, so nobody can fill it with rubbish. */
+#include "api/request.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define USERSIG_CACHE_COUNT 4096 /* entries per thread, a power of two; about 350 bytes each when full */
+
+struct usersig_entry {
+	uint64_t generation; /* 0: free */
+	uint32_t sdkappid;
+	char identifier[HW_IDENTIFIER_BYTES_MAX + 1];
+	struct str sig; /* owned */
+	int64_t end_s;	/* valid while now <= end_s */
+};
+
+struct api_thread {
+	struct prng prng;
+	uint64_t sequence;
+	struct hash_key hash_key;
+	struct usersig_entry *entries;
+};
+
+struct api_thread *api_threads_new(unsigned count)
+{
+	struct api_thread *threads = mem_zalloc(count * sizeof(*threads));
+
+	for (unsigned i = 0; i < count; i++) {
+		threads[i].prng.state = random_u64();
+		threads[i].hash_key = hash_key_random();
+		threads[i].entries = mem_zalloc(USERSIG_CACHE_COUNT * sizeof(*threads[i].entries));
+	}
+	return threads;
+}
+
+struct api_thread *api_request_thread(struct api_request *request)
+{
+	return &request->api->threads[http_call_thread(request->call)];
+}
+
+static void usersig_entry_clear(struct usersig_entry *entry)
+{
+	mem_free((void *)(uintptr_t)entry->sig.ptr); /* made by mem_dup */
+	*entry = (struct usersig_entry){0};
+}
+
+void api_threads_free(struct api_thread **threads, unsigned count)
+{
+	if (!*threads)
+		return;
+	for (unsigned i = 0; i < count; i++) {
+		for (size_t k = 0; k < USERSIG_CACHE_COUNT; k++)
+			usersig_entry_clear(&(*threads)[i].entries[k]);
+		mem_free((*threads)[i].entries);
+	}
+	mem_free(*threads);
+	*threads = NULL;
+}
+
+void api_make_request_id(struct api_thread *thread, char out[API_REQUEST_ID_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t words[2] = {prng_next(&thread->prng), prng_next(&thread->prng)};
+
+	memcpy(out, "Id-", 3);
+	for (unsigned i = 0; i < 32; i++)
+		out[3 + i] = digits[words[i / 16] >> (i % 16 * 4) & 15];
+	(void)snprintf(out + 35, API_REQUEST_ID_BYTES - 35, "-O-Seq-%llu",
+		       (unsigned long long)++thread->sequence); /* sized for it */
+}
+
+static struct usersig_entry *usersig_slot(struct api_thread *thread, uint32_t sdkappid, struct str identifier,
+					  struct str usersig)
+{
+	struct hash_key key = {thread->hash_key.k0 ^ sdkappid, thread->hash_key.k1};
+	uint64_t hash = hash_bytes(key, usersig.ptr, usersig.len) ^ hash_bytes(key, identifier.ptr, identifier.len) * 3;
+
+	return &thread->entries[hash & (USERSIG_CACHE_COUNT - 1)];
+}
+
+static bool usersig_entry_is(const struct usersig_entry *entry, const struct api_request *request, struct str usersig,
+			     int64_t now_s)
+{
+	return entry->generation == request->app->generation && entry->sdkappid == request->app->config.sdkappid &&
+	       now_s <= entry->end_s && str_eq(str_c(entry->identifier), request->identifier) &&
+	       str_eq_secret(entry->sig, usersig);
+}
+
+int api_verify_usersig(struct api_request *request, struct str usersig)
+{
+	const struct app_config *config = &request->app->config;
+	struct usersig_entry *entry =
+		usersig_slot(api_request_thread(request), config->sdkappid, request->identifier, usersig);
+	int64_t now_s = clock_wall_ms() / 1000;
+	struct str key = secret_reveal(app_key(config));
+	struct hw_usersig_facts facts;
+	int code;
+
+	if (usersig_entry_is(entry, request, usersig, now_s))
+		return HW_OK;
+	code = hw_usersig_verify(usersig.ptr, usersig.len, config->sdkappid, request->identifier.ptr, key.ptr, key.len,
+				 now_s, &facts);
+	if (code != HW_OK)
+		return code;
+	usersig_entry_clear(entry);
+	entry->generation = request->app->generation;
+	entry->sdkappid = config->sdkappid;
+	(void)str_copy(entry->identifier, sizeof(entry->identifier), request->identifier); /* length checked before */
+	entry->sig = (struct str){mem_dup(usersig.ptr, usersig.len), usersig.len};
+	entry->end_s = facts.time_s + facts.expire_s;
+	return HW_OK;
+}
