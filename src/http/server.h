@@ -15,8 +15,9 @@ struct http_server;
 struct http_call;
 
 enum http_refusal {
-	HTTP_REFUSAL_BODY_TOO_LARGE, /* answered with status 413 */
-	HTTP_REFUSAL_BAD_REQUEST,    /* 400: cannot be parsed; only where the library lets us write the body */
+	HTTP_REFUSAL_BODY_TOO_LARGE,   /* answered with status 413 */
+	HTTP_REFUSAL_HEADER_TOO_LARGE, /* 431 */
+	HTTP_REFUSAL_BAD_REQUEST,      /* 400 or 417: cannot be parsed; only where the library lets us write the body */
 };
 
 /* Runs on a loop thread for each complete request; must not block. Either replies, or keeps `call` and replies later:

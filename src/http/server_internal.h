@@ -1,0 +1,119 @@
+#pragma once
+/* What the files of the HTTP server share. Only these files know the HTTP library. */
+#include "http/server.h"
+
+#define H2O_USE_EPOLL 1
+#include <h2o.h>
+#include <stdatomic.h>
+
+#define SERVER_HEADERS_ADDED_MAX 8
+#define SERVER_LINGER_COUNT_MAX 64
+#define SERVER_LINGER_MS 2000
+
+struct server_thread;
+
+/* One accepted connection, from accept until its socket is disposed of. */
+struct server_conn {
+	struct server_conn *next; /* ring of the thread's connections */
+	struct server_conn *previous;
+	struct server_thread *thread;
+	h2o_socket_t *sock;
+	struct http_call *call; /* the handler has it: no deadline of ours applies */
+	bool replying;		/* a reply was handed over and is not written yet */
+	bool in_request;	/* bytes of a request have come, or it is new and encrypted */
+	int64_t since_ms;	/* monotonic: when the present state began */
+};
+
+/* A request in the handler's hands. Recycled when it was replied to. */
+struct http_call {
+	struct http_call *next_free;
+	struct server_thread *thread;
+	struct server_conn *conn;
+	h2o_req_t *req; /* NULL: the connection has gone, the reply will go nowhere */
+	struct server_hold *hold;
+	struct arena arena;
+	struct str path;
+	struct str query;
+	char peer[64];
+	size_t added_count;
+	struct str added[SERVER_HEADERS_ADDED_MAX][2]; /* name and value, in the arena */
+};
+
+/* In the request's pool: its disposal tells us that the request is over. */
+struct server_hold {
+	struct http_call *call; /* NULL once replied to */
+	struct server_conn *conn;
+};
+
+/* A connection that was refused before it had sent its whole request: kept a moment and read from, because closing it
+ * with unread data would reset it and so destroy the refusal on its way. */
+struct server_linger {
+	int fd; /* -1: free */
+	int64_t deadline_ms;
+};
+
+struct server_thread {
+	struct http_server *server;
+	unsigned index;
+	pthread_t thread;
+	bool running;
+	h2o_context_t context;
+	bool context_ready;
+	h2o_accept_ctx_t accept;
+	h2o_socket_t *listener;	   /* NULL when closed */
+	bool listener_paused;	   /* over the cap, or out of descriptors: looked at again in the sweep */
+	h2o_socket_t *wake_socket;
+	int wake_fd;
+	struct mailbox mailbox;
+	struct server_conn *conns; /* ring */
+	struct http_call *free_calls;
+	bool own_reply;		   /* the reply being started is the handler's, not the library's */
+	struct server_linger lingers[SERVER_LINGER_COUNT_MAX];
+
+	_Atomic uint64_t connection_count;
+	_Atomic uint64_t connections_total;
+	_Atomic uint64_t calls_total;
+	_Atomic uint64_t calls_open;
+	_Atomic uint64_t refused_total;
+	_Atomic uint64_t timeouts_total;
+};
+
+struct server_handler {
+	h2o_handler_t super;
+	struct http_server *server;
+};
+
+struct http_server {
+	struct http_server_options options; /* strings are not kept */
+	h2o_globalconf_t config;
+	SSL_CTX *tls; /* NULL for plain HTTP */
+	int listen_fd;
+	unsigned port;
+	unsigned thread_count;
+	struct server_thread *threads;
+	_Atomic bool draining;
+	_Atomic bool stopping;
+};
+
+/* ---- server_tls.c ---- */
+
+/* TLS 1.2 and later with the given chain and key, HTTP/1.1 only. Errors ERR_INVALID that names the file. */
+MUST_CHECK int server_tls_open(const char *cert_file, const char *key_file, SSL_CTX **out, struct error *err);
+
+/* ---- server_call.c ---- */
+
+/* Registers our handler, and the filter that words the library's own refusals. */
+void server_call_register(struct http_server *server);
+void server_call_free_all(struct server_thread *thread);
+
+/* ---- server_conn.c ---- */
+
+/* Accepts what waits, within the cap; the library's callback for the listener. */
+void server_conn_on_accept(h2o_socket_t *listener, const char *err);
+/* Looks at every connection: closes what is over its time, and, when draining, what is idle. */
+void server_conn_sweep(struct server_thread *thread, int64_t now_ms);
+/* The connection that a request came on. */
+struct server_conn *server_conn_of(h2o_req_t *req);
+/* Reads and discards from the connection for a moment after its refusal. */
+void server_conn_linger(struct server_thread *thread, h2o_req_t *req);
+void server_conn_linger_end_all(struct server_thread *thread);
