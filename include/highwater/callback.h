@@ -66,8 +66,9 @@ struct hw_callback_url {
 
 /* Writes base, "?" (or "&" when base has a query already), then SdkAppid, CallbackCommand, contenttype=json, ClientIP,
  * OptPlatform, and Sign, RequestTime with a token, in that order, and a NUL. Values are percent-encoded where needed.
- * A base without a path gets none ("https://h?SdkAppid="), as on the vendor's page. Returns the length, or -1 when it
- * does not fit `out_size` (HW_CALLBACK_REQUEST_URL_BYTES_MAX + 1 always suffices for a checked base). */
+ * A base without a path gets none ("https://h?SdkAppid="), as on the vendor's page; one that ends with "?" or "&" gets
+ * no second separator. Returns the length, or -1 when it does not fit `out_size` or has more than
+ * HW_CALLBACK_REQUEST_URL_BYTES_MAX bytes, which a checked base never has. */
 HW_API HW_CHECK int hw_callback_url_build(const struct hw_callback_url *url, char *out, size_t out_size);
 
 /* What a receiver finds in the query of a callback request. */
@@ -84,8 +85,10 @@ struct hw_callback_query {
 };
 
 /* Parses the query (without "?"). Parameters of others are ignored. `SdkAppId` and `sdkappid` are read like
- * `SdkAppid`, `json` in any case; SdkAppid and CallbackCommand are required. Returns 0, or -1 with a sentence in
- * `reason` (`reason_size` bytes). */
+ * `SdkAppid`, `json` in any case; SdkAppid and CallbackCommand are required, RequestTime too with a Sign. Several
+ * spellings of SdkAppid must agree. At most HW_CALLBACK_REQUEST_URL_BYTES_MAX bytes and what hw_query_parse accepts.
+ * Returns 0, or -1 with a sentence in `reason` (`reason_size` bytes, 0 for none) and `out` untouched; the same holds
+ * for the parsers below. */
 HW_API HW_CHECK int hw_callback_query_parse(const char *query, size_t len, struct hw_callback_query *out, char *reason,
 					    size_t reason_size);
 
@@ -103,15 +106,17 @@ struct hw_alert {
 /* Writes the five fields in the vendor's order, integers as integers, and a NUL:
  * {"CallbackCommand":"Live.CallbackAfterCreateRoomReachingThreshold","Operator_Account":"brennanli",
  *  "EventTime":1739966441121,"CurRoomCount":400,"MaxRoomCount":500} without spaces or line breaks.
- * Returns the length, or -1 when `out_size` is too small (HW_ALERT_BYTES_MAX always suffices). */
+ * Bytes of an operator that is not UTF-8 become "?". Returns the length, or -1 when `out_size` is too small
+ * (HW_ALERT_BYTES_MAX always suffices). */
 HW_API HW_CHECK int hw_alert_build(const struct hw_alert *alert, char *out, size_t out_size);
 
-/* Parses a packet; counts and time may be integers or strings of digits; other fields are ignored; at most 64 KiB.
- * Returns 0, or -1 with a sentence in `reason`. */
+/* Parses the alert's packet; all five fields are required, counts and time may be integers or strings of digits; other
+ * fields are ignored; at most 64 KiB. Returns 0, or -1 with a sentence in `reason`. */
 HW_API HW_CHECK int hw_alert_parse(const char *body, size_t len, struct hw_alert *out, char *reason,
 				   size_t reason_size);
 
-/* The CallbackCommand of any callback packet, into `out`. Returns 0, or -1 with a sentence in `reason`. */
+/* The CallbackCommand (1 to 63 bytes) of any callback packet, into `out`. Returns 0, or -1 with a sentence in
+ * `reason`. */
 HW_API HW_CHECK int hw_packet_command(const char *body, size_t len, char out[64], char *reason, size_t reason_size);
 
 /* ---- the reply ---- */
@@ -124,12 +129,15 @@ struct hw_callback_reply {
 
 #define HW_REPLY_OK "{\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}"
 
-/* Writes the reply and a NUL; exactly HW_REPLY_OK when ok with code 0 and no info. Returns the length, or -1. */
+#define HW_REPLY_BYTES_MAX 2048
+
+/* Writes the reply and a NUL; exactly HW_REPLY_OK when ok with code 0 and no info. Returns the length, or -1 when
+ * `out_size` is too small (HW_REPLY_BYTES_MAX always suffices). */
 HW_API HW_CHECK int hw_reply_build(const struct hw_callback_reply *reply, char *out, size_t out_size);
 
 /* Parses a reply, tolerantly: "//" and block comments and trailing commas are allowed (the vendor's sample has a
  * comment), ErrorCode may be a string of digits, ErrorInfo and ErrorCode may be absent; ActionStatus must be "OK" or
- * "FAIL". Returns 0, or -1 with a sentence in `reason`. */
+ * "FAIL"; at most 64 KiB. Returns 0, or -1 with a sentence in `reason`. */
 HW_API HW_CHECK int hw_reply_parse(const char *body, size_t len, struct hw_callback_reply *out, char *reason,
 				   size_t reason_size);
 

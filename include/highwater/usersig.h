@@ -35,9 +35,19 @@ struct hw_usersig_facts {
 };
 
 /* Checks `sig` (`len` bytes, percent-decoding already done) against app, identifier and key at `now_s`.
- * Returns an enum hw_code: HW_OK, HW_SIG_ILLEGAL, HW_SIG_WRONG_SDKAPPID, HW_SIG_WRONG_IDENTIFIER, HW_SIG_WRONG_KEY or
- * HW_SIG_EXPIRED. Nothing the signature says is trusted before its HMAC has matched, in constant time; expiry is
- * checked last, so an expired signature of a wrong key answers wrong key.
+ * Returns an enum hw_code, the first that applies:
+ *   HW_SIG_ILLEGAL           longer than HW_USERSIG_BYTES_MAX, or not base64 (in its one canonical form), zlib, JSON
+ *                            with all fields in bounds, or with a control character in identifier or userbuf
+ *   HW_SIG_WRONG_SDKAPPID    it names another app
+ *   HW_SIG_WRONG_IDENTIFIER  it names another identifier
+ *   HW_SIG_WRONG_KEY         its HMAC, compared in constant time, is not the one of this key; or the key has not 1 to
+ *                            HW_USERSIG_KEY_BYTES_MAX bytes
+ *   HW_SIG_EXPIRED           now_s > time_s + expire_s
+ *   HW_OK
+ * App and identifier are compared before the HMAC, as the vendor's verifiers do, so that a signature of another app is
+ * told from a wrong key. That only ever refuses: nothing the signature says is trusted before its HMAC has matched, and
+ * an expired signature of a wrong key answers wrong key. A time in the future is no fault (the vendor's verifiers do
+ * not look either).
  * `facts_out` may be NULL; it is filled on HW_OK and HW_SIG_EXPIRED. The inflated size is bounded. */
 HW_API HW_CHECK int hw_usersig_verify(const char *sig, size_t len, uint32_t sdkappid, const char *identifier,
 				      const char *key, size_t key_len, int64_t now_s,

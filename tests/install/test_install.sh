@@ -1,0 +1,59 @@
+#!/bin/sh
+# Installs libhighwater into a temporary prefix, builds example.c against the shared and against the static library with
+# nothing but pkg-config, compares what both print, and checks which names the two libraries show.
+set -eu
+
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+source=$(dirname "$0")/example.c
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+"$CMAKE" --install "$BUILD_DIR" --prefix "$prefix" --component libhighwater >/dev/null
+libdir=$prefix/$LIBDIR
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+flags="-std=c17 -Wall -Wextra -Wpedantic -Werror"
+# The program must be linked as the library was compiled.
+[ -z "$SANITIZE" ] || flags="$flags -fsanitize=$SANITIZE"
+case $COVERAGE in ON | 1 | TRUE) flags="$flags --coverage" ;; esac
+
+[ "$(pkg-config --modversion highwater)" = "$VERSION" ] || fail "the .pc file has another version"
+for header in "$(dirname "$0")"/../../include/highwater/*.h; do
+	[ -f "$prefix/include/highwater/$(basename "$header")" ] || fail "$(basename "$header") is not installed"
+done
+
+# Names: only hw_*, beside those that sanitizers and coverage add for themselves.
+own='^(hw_|_*(asan|odr_asan|ubsan|tsan|sanitizer|gcov|llvm|start___sancov|stop___sancov)|_init$|_fini$)'
+names() {
+	"$NM" "$@" | awk 'NF == 3 { print $3 }' | sed 's/@.*//'
+}
+foreign=$(names -D --defined-only "$libdir/libhighwater.so" | grep -Ev "$own" || true)
+[ -z "$foreign" ] || fail "libhighwater.so shows" $foreign
+foreign=$(names -g --defined-only "$libdir/libhighwater.a" | grep -Ev "$own" || true)
+[ -z "$foreign" ] || fail "libhighwater.a shows" $foreign
+for library in "-D $libdir/libhighwater.so" "-g $libdir/libhighwater.a"; do
+	for name in $(grep -ho 'hw_[a-z_]*(' "$prefix"/include/highwater/*.h | tr -d '(' | sort -u); do
+		names --defined-only $library | grep -qx "$name" || fail "$name is missing in $library"
+	done
+done
+
+cat >"$prefix/want" <<'END'
+usersig 0
+callback 1400000001 RESTAPI 400/500
+{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}
+END
+
+"$CC" $flags "$source" -o "$prefix/shared" $(pkg-config --cflags --libs highwater)
+readelf -d "$prefix/shared" | grep -q 'libhighwater\.so\.0' || fail "the program does not ask for libhighwater.so.0"
+LD_LIBRARY_PATH="$libdir" "$prefix/shared" >"$prefix/got"
+cmp "$prefix/want" "$prefix/got" || fail "the shared library's program printed something else"
+
+# As on a machine where only the static library was installed.
+rm "$libdir"/libhighwater.so*
+"$CC" $flags "$source" -o "$prefix/static" $(pkg-config --static --cflags --libs highwater)
+"$prefix/static" >"$prefix/got"
+cmp "$prefix/want" "$prefix/got" || fail "the static library's program printed something else"
+echo "ok"
