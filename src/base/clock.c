@@ -28,10 +28,15 @@ int64_t clock_mono_ms(void)
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])
 {
 	time_t seconds = (time_t)(wall_ms / 1000);
+	int millis = (int)(wall_ms % 1000);
 	struct tm parts;
 	char date[24];
 
+	if (millis < 0) { /* before 1970 */
+		millis += 1000;
+		seconds--;
+	}
 	if (!gmtime_r(&seconds, &parts) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
 		date[0] = '\0';
-	(void)snprintf(out, CLOCK_TEXT_BYTES, "%s.%03dZ", date, (int)(wall_ms % 1000)); /* sized for it */
+	(void)snprintf(out, CLOCK_TEXT_BYTES, "%s.%03dZ", date, millis); /* sized for it */
 }

@@ -75,6 +75,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 {
 	char time_text[CLOCK_TEXT_BYTES];
 	struct buf line;
+	size_t whole = 0; /* bytes before the last field */
 	ssize_t wrote;
 
 	if (!log_enabled(level) || level >= LOG_LEVEL_OFF)
@@ -82,10 +83,13 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	clock_format(clock_wall_ms(), time_text);
 	buf_init(&line, LOG_LINE_BYTES_MAX);
 	buf_printf(&line, "time=%s level=%s event=%s", time_text, log_level_words[level], event);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && buf_ok(&line); i++) {
+		whole = line.len;
 		log_append_field(&line, &fields[i]);
-	if (!buf_ok(&line)) { /* what came before the field that did not fit is whole; say that something is missing */
+	}
+	if (!buf_ok(&line)) { /* the field that did not fit goes, half a value would open a quote; say that it is missing */
 		line.overflow = false;
+		line.len = whole;
 		line.bytes_max += sizeof(" cut=true");
 		buf_append_c(&line, " cut=true");
 	}

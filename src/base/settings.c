@@ -226,8 +226,9 @@ int settings_read_file(struct settings *settings, const char *path, struct error
 	for (unsigned number = 1; result == 0 && fgets(line, sizeof(line), file); number++) {
 		struct str text = str_c(line);
 
-		if (text.len == sizeof(line) - 1 && text.ptr[text.len - 1] != '\n')
-			result = error_set(err, ERR_INVALID, "line longer than %zu bytes", sizeof(line) - 2);
+		if ((text.len == 0 || text.ptr[text.len - 1] != '\n') && !feof(file)) /* fgets stopped in mid-line */
+			result = error_set(err, ERR_INVALID, "line longer than %zu bytes, or with a NUL byte",
+					   sizeof(line) - 2);
 		else
 			result = settings_read_line(settings, text, err);
 		if (result)
