@@ -137,6 +137,12 @@ static int sqlite_load_apps(struct sqlite_store *store, struct error *err)
 			mem_free(app);
 			goto done;
 		}
+		if (app->config.number >= store->app_number_next) { /* the next app would take a number again */
+			(void)error_set(err, ERR_INTERNAL, "its next app number is %u, but app %u has %u",
+					store->app_number_next, app->config.sdkappid, app->config.number); /* result says -1 */
+			mem_free(app);
+			goto done;
+		}
 		(void)tsearch(app, &store->apps, sqlite_compare_apps); /* sdkappid is the primary key */
 	}
 	result = rc == SQLITE_DONE ? 0 : sqlite_fail(store->db, rc, "reading the apps", err);
@@ -184,8 +190,10 @@ static int sqlite_load_room(struct sqlite_store *store, struct live_room *room)
 static int sqlite_load(struct store *base, struct live_set *set, struct error *err)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	int rc = sqlite_run(store->statements[SQL_BEGIN]);
+	int rc;
 
+	store_abandon(base); /* nothing is open, unless a rollback failed: then it is tried again */
+	rc = sqlite_run(store->statements[SQL_BEGIN]);
 	if (rc != SQLITE_OK)
 		return sqlite_fail(store->db, rc, "beginning a batch", err);
 	for (size_t i = 0; i < set->app_count; i++) {
@@ -517,6 +525,26 @@ static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 	return 0;
 }
 
+/* The mode belongs to the file and the pragma does not fail when it cannot be had: the answer must be looked at. */
+static int sqlite_use_wal(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = -1;
+	int rc;
+
+	if (sqlite_prepare(db, "PRAGMA journal_mode = WAL", &statement, err))
+		return -1;
+	rc = sqlite3_step(statement);
+	if (rc != SQLITE_ROW)
+		(void)sqlite_fail(db, rc, "switching to a write-ahead log", err); /* result says -1 */
+	else if (!str_eq(sqlite_column_str(statement, 0), STR("wal")))
+		(void)error_set(err, ERR_IO, "its file system cannot hold a write-ahead log"); /* as above */
+	else
+		result = 0;
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	return result;
+}
+
 static int sqlite_prepare_all(struct sqlite_store *store, struct error *err)
 {
 	for (size_t i = 0; i < SQL_WRITE_COUNT; i++)
@@ -542,8 +570,9 @@ static int sqlite_start_checkpoints(struct sqlite_store *store, struct error *er
 int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out, struct error *err)
 {
 	struct sqlite_store *store = mem_zalloc(sizeof(*store));
-	char *cache = sqlite3_mprintf("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -%llu",
+	char *cache = sqlite3_mprintf("PRAGMA synchronous = FULL; PRAGMA cache_size = -%llu",
 				      (unsigned long long)(options->cache_bytes / 1024));
+	int64_t version;
 	int rc = pthread_mutex_init(&store->checkpoint_lock, NULL);
 
 	assert(rc == 0);
@@ -554,6 +583,7 @@ int store_sqlite_open(const struct store_sqlite_options *options, struct store *
 	store->path = mem_dup(options->path, strlen(options->path));
 	store->wal_pages_max = options->wal_bytes_max / SQLITE_PAGE_BYTES;
 	if (sqlite_lock(store, err) || sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
+	    sqlite_check_schema(store->db, &version, err) || sqlite_use_wal(store->db, err) ||
 	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, err) || sqlite_read_meta(store, err) ||
 	    sqlite_load_apps(store, err) || sqlite_prepare_all(store, err) || sqlite_start_checkpoints(store, err))
 		goto fail;

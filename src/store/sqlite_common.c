@@ -88,6 +88,30 @@ static int sqlite_read_admins(struct str text, struct app_config *config)
 	return 0;
 }
 
+/* Bounds that the casts below, and the asserts of live/, rely on. NULL, as from a missing row of app_state, is out. */
+static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
+{
+	static const int64_t sequence_max = (INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1;
+	const struct {
+		int column;
+		int64_t min, max;
+	} bounds[] = {
+		{0, 1, HW_SDKAPPID_MAX}, {1, 1, APP_NUMBER_MAX}, {3, 0, APP_ROOM_COUNT_MAX_LIMIT},
+		{6, 0, 50},		 {7, 0, 50},		 {12, 0, UINT32_MAX},
+		{17, 0, sequence_max},	 {18, 0, sequence_max},	 {19, 0, sequence_max},
+		{20, 0, sequence_max},	 {21, 0, 100},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		int64_t value = sqlite3_column_int64(statement, bounds[i].column);
+
+		if (sqlite3_column_type(statement, bounds[i].column) != SQLITE_INTEGER || value < bounds[i].min ||
+		    value > bounds[i].max)
+			return false;
+	}
+	return true;
+}
+
 static int sqlite_read_config(sqlite3_stmt *statement, struct app_config *config)
 {
 	struct str key = sqlite_column_str(statement, 8);
@@ -123,7 +147,7 @@ static int sqlite_read_config(sqlite3_stmt *statement, struct app_config *config
 
 int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err)
 {
-	if (sqlite_read_config(statement, &app_out->config))
+	if (!sqlite_app_in_bounds(statement) || sqlite_read_config(statement, &app_out->config))
 		return error_set(err, ERR_INTERNAL, "the row of app %lld holds values out of bounds",
 				 (long long)sqlite3_column_int64(statement, 0));
 	app_out->state = (struct app_state){

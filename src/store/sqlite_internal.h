@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-/* Brings a new or older file to the current schema in one transaction per step. Errors ERR_INVALID for a file that is
- * newer or not ours. */
+/* Only looks: how many steps of the schema's history the file has. Errors ERR_INVALID for a file that is newer or not
+ * ours; call it before anything that writes, which a file of another program must not suffer. */
+MUST_CHECK int sqlite_check_schema(sqlite3 *db, int64_t *version_out, struct error *err);
+/* Brings a new or older file to the current schema in one transaction per step. Errors as sqlite_check_schema's. */
 MUST_CHECK int sqlite_migrate(sqlite3 *db, struct error *err);
 
 /* Runs statements without results. */
@@ -29,7 +31,8 @@ void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s);
 	"a.step_percent, a.key, a.admins, a.callback_set, a.callback_url, a.callback_commands, "                       \
 	"a.callback_overwrite, a.token_set, a.token_enabled, a.token, s.room_count, s.room_sequence, "                 \
 	"s.callback_sequence, s.callback_pending, s.alert_level"
-#define SQLITE_APP_TABLES "apps a JOIN app_state s ON s.sdkappid = a.sdkappid"
+/* LEFT: an app whose state is missing is a damaged file, not an app that does not exist. */
+#define SQLITE_APP_TABLES "apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
 /* Errors ERR_INTERNAL: the row holds what this program never writes. */
 MUST_CHECK int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err);
 /* Binds parameters 1 to 17 of an insert into apps. `scratch` must live until the statement is reset. */

@@ -200,8 +200,17 @@ static int sqlite_read_callbacks(struct store_reader *base, sqlite3_stmt *statem
 	size_t count = 0;
 	int rc;
 
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		callbacks_out[count++] = sqlite_read_callback(statement, arena);
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_callback *callback = &callbacks_out[count++];
+
+		*callback = sqlite_read_callback(statement, arena);
+		if ((unsigned)callback->command >= HW_CALLBACK_COUNT || (unsigned)callback->platform >= HW_PLATFORM_COUNT ||
+		    (unsigned)callback->state > CALLBACK_FAILED) { /* these index tables */
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
+					 (long long)callback->id);
+		}
+	}
 	if (sqlite_query_end(base, statement, rc, err))
 		return -1;
 	*count_out = count;

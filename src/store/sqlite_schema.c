@@ -63,7 +63,7 @@ done:
 	return result;
 }
 
-int sqlite_migrate(sqlite3 *db, struct error *err)
+int sqlite_check_schema(sqlite3 *db, int64_t *version_out, struct error *err)
 {
 	int64_t application_id;
 	int64_t version;
@@ -71,14 +71,27 @@ int sqlite_migrate(sqlite3 *db, struct error *err)
 
 	if (sqlite_read_int(db, "PRAGMA application_id", &application_id, err) ||
 	    sqlite_read_int(db, "PRAGMA user_version", &version, err) ||
-	    sqlite_read_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err))
+	    sqlite_read_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err)) {
+		if (sqlite3_errcode(db) == SQLITE_NOTADB)
+			return error_set(err, ERR_INVALID, "this is not an SQLite file");
 		return -1;
+	}
 	if (application_id != SQLITE_APPLICATION_ID && (application_id || version || objects))
 		return error_set(err, ERR_INVALID, "this SQLite file belongs to another program");
 	if (version < 0 || (uint64_t)version > ARRAY_LEN(sqlite_steps))
 		return error_set(err, ERR_INVALID,
 				 "its schema version %lld is newer than this program's %zu: use a newer highwater",
 				 (long long)version, ARRAY_LEN(sqlite_steps));
+	*version_out = version;
+	return 0;
+}
+
+int sqlite_migrate(sqlite3 *db, struct error *err)
+{
+	int64_t version;
+
+	if (sqlite_check_schema(db, &version, err))
+		return -1;
 	for (size_t i = (size_t)version; i < ARRAY_LEN(sqlite_steps); i++)
 		if (sqlite_apply_step(db, i, err))
 			return -1;
