@@ -1,0 +1,397 @@
+/* `highwater app`: makes, shows, changes and deletes apps, over the management API of a running server. */
+#include "cli/files.h"
+#include "cli/remote.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define APPS_BODY_BYTES_MAX (16 * 1024)
+#define APPS_PAGE_COUNT 100
+#define APPS_SETTABLE                                                                                                  \
+	(OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_THRESHOLDS) |                            \
+	 OPTION_BIT(OPTION_REARM_MARGIN) | OPTION_BIT(OPTION_STEP) | OPTION_BIT(OPTION_ADMINS) |                       \
+	 OPTION_BIT(OPTION_OVERWRITE) | OPTION_BIT(OPTION_NO_OVERWRITE) | OPTION_BIT(OPTION_KEY_FILE))
+
+/* ---- bodies ---- */
+
+/* The app: the one argument, or --app. Returns CLI_DONE or the exit code. */
+static int apps_sdkappid(const struct cli_line *line, uint32_t *out)
+{
+	const struct option_value *option = options_get(line, OPTION_APP);
+	uint64_t sdkappid = option->number;
+
+	if (line->argument_count && option->set)
+		return cli_fail(line, CLI_USAGE, "the app is given twice: %s and --app", line->arguments[0]);
+	if (!line->argument_count && !option->set)
+		return cli_fail(line, CLI_USAGE, "which app? Give its SDKAppID, such as: highwater app %s 1400000001",
+				line->command->name);
+	if (line->argument_count &&
+	    (str_to_u64(str_c(line->arguments[0]), HW_SDKAPPID_MAX, &sdkappid) || sdkappid == 0))
+		return cli_fail(line, CLI_USAGE, "\"%.40s\" is no SDKAppID, a number from 1 to %u", line->arguments[0],
+				HW_SDKAPPID_MAX);
+	*out = (uint32_t)sdkappid;
+	return CLI_DONE;
+}
+
+/* A list with commas as a JSON array, of strings or of what must look like numbers. */
+static int apps_append_list(struct buf *body, const char *text, bool strings)
+{
+	struct str rest = str_c(text);
+	bool first = true;
+
+	buf_append_char(body, '[');
+	while (true) {
+		ptrdiff_t comma = str_find_char(rest, ',');
+		struct str item = comma < 0 ? rest : str_slice(rest, 0, (size_t)comma);
+		uint64_t number = 0;
+
+		if (!str_is_utf8(item) || item.len == 0 || (!strings && str_to_u64(item, INT64_MAX, &number)))
+			return -1;
+		if (!first)
+			buf_append_char(body, ',');
+		if (strings)
+			buf_append_json_string(body, item);
+		else
+			buf_append_u64(body, number);
+		first = false;
+		if (comma < 0)
+			break;
+		rest = str_slice(rest, (size_t)comma + 1, rest.len);
+	}
+	buf_append_char(body, ']');
+	return 0;
+}
+
+static void apps_append_number(const struct cli_line *line, enum option_id id, const char *key, struct buf *body)
+{
+	if (options_get(line, id)->set)
+		buf_printf(body, ",\"%s\":%" PRIu64, key, options_get(line, id)->number);
+}
+
+static int apps_append_key(const struct cli_line *line, struct buf *body)
+{
+	const struct option_value *file = options_get(line, OPTION_KEY_FILE);
+	struct buf key;
+	struct error err;
+	int exit = CLI_DONE;
+
+	if (!file->set)
+		return CLI_DONE;
+	buf_init(&key, HW_USERSIG_KEY_BYTES_MAX + 1024);
+	if (files_read_secret(file->text, HW_USERSIG_KEY_BYTES_MAX, &key, &err)) {
+		exit = cli_fail(line, CLI_IO, "--key-file: %s", err.text);
+	} else {
+		buf_append_c(body, ",\"Key\":");
+		buf_append_json_string(body, buf_str(&key));
+	}
+	files_wipe(&key);
+	return exit;
+}
+
+static int apps_append_settable(const struct cli_line *line, struct buf *body)
+{
+	const struct option_value *mode = options_get(line, OPTION_MODE);
+	const struct option_value *thresholds = options_get(line, OPTION_THRESHOLDS);
+	const struct option_value *admins = options_get(line, OPTION_ADMINS);
+	bool overwrite = options_get(line, OPTION_OVERWRITE)->set;
+
+	if (overwrite && options_get(line, OPTION_NO_OVERWRITE)->set)
+		return cli_fail(line, CLI_USAGE, "--overwrite and --no-overwrite exclude each other");
+	if (mode->set && !str_is_utf8(str_c(mode->text)))
+		return cli_fail(line, CLI_USAGE, "--mode: must be every, edge or step");
+	apps_append_number(line, OPTION_MAX, "MaxRoomCount", body);
+	apps_append_number(line, OPTION_REARM_MARGIN, "RearmMargin", body);
+	apps_append_number(line, OPTION_STEP, "StepPercent", body);
+	if (mode->set) {
+		buf_append_c(body, ",\"AlertMode\":");
+		buf_append_json_string(body, str_c(mode->text));
+	}
+	if (thresholds->set) {
+		buf_append_c(body, ",\"Thresholds\":");
+		if (apps_append_list(body, thresholds->text, false))
+			return cli_fail(line, CLI_USAGE, "--thresholds: must be percentages with commas between, such as 70,85");
+	}
+	if (admins->set) {
+		buf_append_c(body, ",\"Admins\":");
+		if (apps_append_list(body, admins->text, true))
+			return cli_fail(line, CLI_USAGE, "--admins: must be names with commas between, such as administrator,ops");
+	}
+	if (overwrite || options_get(line, OPTION_NO_OVERWRITE)->set)
+		buf_printf(body, ",\"CallbackOverwrite\":%s", overwrite ? "true" : "false");
+	return apps_append_key(line, body);
+}
+
+/* ---- showing ---- */
+
+static void apps_append_joined(const json_t *app, const char *key, struct buf *out)
+{
+	const json_t *list = json_object_get(app, key);
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *item = json_array_get(list, i);
+
+		buf_append_c(out, i ? ", " : "");
+		if (json_is_integer(item))
+			buf_append_i64(out, json_integer_value(item));
+		else
+			buf_append_str(out, json_str(item));
+	}
+}
+
+/* "every creation at 70 % or above" */
+static void apps_append_policy(const json_t *app, struct buf *out)
+{
+	const char *mode = remote_text(app, "AlertMode");
+
+	if (strcmp(mode, "every") == 0)
+		buf_append_c(out, "at every creation that leaves the count at or above ");
+	else
+		buf_append_c(out, "once when the count reaches ");
+	apps_append_joined(app, "Thresholds", out);
+	buf_append_c(out, " %");
+	if (strcmp(mode, "step") == 0)
+		buf_printf(out, ", then each further %" PRId64 " points", remote_number(app, "StepPercent"));
+	if (strcmp(mode, "every"))
+		buf_printf(out, ", again after it fell %" PRId64 " points below", remote_number(app, "RearmMargin"));
+	buf_printf(out, " (mode %s)", mode);
+}
+
+static void apps_append_one(const json_t *app, struct buf *out)
+{
+	int64_t count = remote_number(app, "RoomCount");
+	int64_t max = remote_number(app, "MaxRoomCount");
+
+	buf_printf(out, "  rooms         %" PRId64 " of %" PRId64, count, max);
+	if (max)
+		buf_printf(out, " (%" PRId64 " %%)", count * 100 / max);
+	buf_append_c(out, "\n  alert         ");
+	apps_append_policy(app, out);
+	buf_append_c(out, "\n  admins        ");
+	apps_append_joined(app, "Admins", out);
+	buf_printf(out, "\n  callback      %s", *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
+	if (json_array_size(json_object_get(app, "CallbackCommandList"))) {
+		buf_append_c(out, "\n  switched on   ");
+		apps_append_joined(app, "CallbackCommandList", out);
+	}
+	buf_printf(out, "\n  signed        %s\n  set_callback  %s\n  callbacks     %" PRId64 " made, %" PRId64 " waiting\n",
+		   json_is_true(json_object_get(app, "IsTokenEnable")) ? "yes, with the callback token" : "no",
+		   json_is_true(json_object_get(app, "CallbackOverwrite")) ? "replaces an existing configuration"
+									   : "refuses when one exists",
+		   remote_number(app, "CallbackSequence"), remote_number(app, "CallbackPending"));
+	if (*remote_text(app, "Key"))
+		buf_printf(out, "  key           %s\n", remote_text(app, "Key"));
+}
+
+static void apps_print(const struct cli_line *line, const char *title, const json_t *app)
+{
+	struct buf text;
+
+	if (remote_print_json(line, app))
+		return;
+	buf_init(&text, 1024 * 1024);
+	buf_printf(&text, "%s %" PRId64 "\n", title, remote_number(app, "SdkAppid"));
+	apps_append_one(app, &text);
+	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
+	files_wipe(&text); /* the key may be in it */
+}
+
+/* ---- commands ---- */
+
+static int apps_create(const struct cli_line *line)
+{
+	struct remote_answer answer;
+	uint32_t sdkappid;
+	struct buf body;
+	int exit = apps_sdkappid(line, &sdkappid);
+
+	if (exit != CLI_DONE)
+		return exit;
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32, sdkappid);
+	exit = apps_append_settable(line, &body);
+	buf_append_char(&body, '}');
+	if (exit == CLI_DONE)
+		exit = remote_run_manage(line, "app_create", &body, &answer);
+	files_wipe(&body);
+	if (exit != CLI_DONE)
+		return exit;
+	apps_print(line, "created app", answer.response);
+	if (!options_get(line, OPTION_JSON)->set)
+		(void)puts("Keep the key secret: with it UserSigs of this app are made. `highwater app show --reveal-key` "
+			   "shows it again."); /* standard output is all there is */
+	remote_answer_free(&answer);
+	return CLI_DONE;
+}
+
+static int apps_show(const struct cli_line *line)
+{
+	struct remote_answer answer;
+	uint32_t sdkappid;
+	struct buf body;
+	int exit = apps_sdkappid(line, &sdkappid);
+
+	if (exit != CLI_DONE)
+		return exit;
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"RevealKey\":%s}", sdkappid,
+		   options_get(line, OPTION_REVEAL_KEY)->set ? "true" : "false");
+	exit = remote_run_manage(line, "app_show", &body, &answer);
+	buf_fini(&body);
+	if (exit != CLI_DONE)
+		return exit;
+	apps_print(line, "app", answer.response);
+	remote_answer_free(&answer);
+	return CLI_DONE;
+}
+
+/* A command whose answer is only that it was done. */
+static int apps_run_plain(const struct cli_line *line, const char *command, const struct buf *body, const char *done)
+{
+	struct remote_answer answer;
+	int exit = remote_run_manage(line, command, body, &answer);
+
+	if (exit != CLI_DONE)
+		return exit;
+	if (!remote_print_json(line, answer.response))
+		(void)puts(done); /* standard output is all there is */
+	remote_answer_free(&answer);
+	return CLI_DONE;
+}
+
+static int apps_set(const struct cli_line *line)
+{
+	uint32_t sdkappid;
+	struct buf body;
+	char done[64];
+	bool any = false;
+	int exit = apps_sdkappid(line, &sdkappid);
+
+	if (exit != CLI_DONE)
+		return exit;
+	for (unsigned id = 0; id < OPTION_COUNT; id++)
+		any = any || (APPS_SETTABLE & OPTION_BIT(id) && line->options[id].set);
+	if (!any)
+		return cli_fail(line, CLI_USAGE, "nothing to change: give at least one of --max, --mode, --thresholds, "
+						 "--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite");
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32, sdkappid);
+	exit = apps_append_settable(line, &body);
+	buf_append_char(&body, '}');
+	(void)snprintf(done, sizeof(done), "changed app %" PRIu32, sdkappid); /* sized for it */
+	if (exit == CLI_DONE)
+		exit = apps_run_plain(line, "app_set", &body, done);
+	files_wipe(&body);
+	return exit;
+}
+
+static int apps_delete(const struct cli_line *line)
+{
+	uint32_t sdkappid;
+	struct buf body;
+	char done[64];
+	int exit = apps_sdkappid(line, &sdkappid);
+
+	if (exit != CLI_DONE)
+		return exit;
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"Force\":%s}", sdkappid,
+		   options_get(line, OPTION_FORCE)->set ? "true" : "false");
+	(void)snprintf(done, sizeof(done), "deleted app %" PRIu32, sdkappid); /* sized for it */
+	exit = apps_run_plain(line, "app_delete", &body, done);
+	buf_fini(&body);
+	return exit;
+}
+
+static void apps_print_row(const json_t *app)
+{
+	struct buf alert;
+
+	buf_init(&alert, 256);
+	buf_printf(&alert, "%s ", remote_text(app, "AlertMode"));
+	apps_append_joined(app, "Thresholds", &alert);
+	/* standard output is all there is */
+	(void)printf("%-10" PRId64 "  %10" PRId64 "  %10" PRId64 "  %-14s  %7" PRId64 "  %s\n", remote_number(app, "SdkAppid"),
+		     remote_number(app, "RoomCount"), remote_number(app, "MaxRoomCount"), buf_c(&alert),
+		     remote_number(app, "CallbackPending"),
+		     *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
+	buf_fini(&alert);
+}
+
+/* All pages in one list. Returns CLI_DONE with `apps_out` owned, or the exit code. */
+static int apps_fetch_all(const struct cli_line *line, json_t **apps_out)
+{
+	json_t *apps = json_array();
+	int64_t next = 0;
+	int exit;
+
+	do {
+		struct remote_answer answer;
+		struct buf body;
+		int64_t before = next;
+
+		buf_init(&body, APPS_BODY_BYTES_MAX);
+		buf_printf(&body, "{\"Next\":%" PRId64 ",\"Count\":%d}", next, APPS_PAGE_COUNT);
+		exit = remote_run_manage(line, "app_list", &body, &answer);
+		buf_fini(&body);
+		if (exit != CLI_DONE)
+			break;
+		(void)json_array_extend(apps, json_object_get(answer.response, "AppList")); /* a page without is empty */
+		next = remote_number(answer.response, "Next");
+		remote_answer_free(&answer);
+		if (next && next <= before) /* pages rise, else this would never end */
+			exit = cli_fail(line, CLI_IO, "the server's pages do not end");
+	} while (next && exit == CLI_DONE);
+	if (exit == CLI_DONE)
+		*apps_out = apps;
+	else
+		json_decref(apps);
+	return exit;
+}
+
+static int apps_list(const struct cli_line *line)
+{
+	json_t *apps;
+	json_t *whole;
+	int exit = apps_fetch_all(line, &apps);
+
+	if (exit != CLI_DONE)
+		return exit;
+	whole = json_pack("{s:o}", "AppList", apps);
+	if (!remote_print_json(line, whole)) {
+		/* standard output is all there is */
+		if (json_array_size(apps) == 0)
+			(void)puts("no apps yet: `highwater app create SDKAPPID` makes one");
+		else
+			(void)printf("%-10s  %10s  %10s  %-14s  %7s  %s\n", "SDKAPPID", "ROOMS", "MAXIMUM", "ALERT AT %",
+				     "WAITING", "CALLBACK URL");
+		for (size_t i = 0; i < json_array_size(apps); i++)
+			apps_print_row(json_array_get(apps, i));
+	}
+	json_decref(whole);
+	return CLI_DONE;
+}
+
+#define APPS_COMMAND(word, line_arguments, most, taken, text, more, function)                                          \
+	{                                                                                                              \
+		.group = "app", .name = word, .arguments = line_arguments, .argument_max = most,                       \
+		.options = REMOTE_OPTIONS | (taken), .summary = text, .details = more, .run = function                 \
+	}
+
+static const struct cli_command apps_commands[] = {
+	APPS_COMMAND("create", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE, "Creates an app",
+		     "Without --key-file the server makes the key and this command prints it.\n", apps_create),
+	APPS_COMMAND("list", "", 0, UINT64_C(0), "Lists all apps", "", apps_list),
+	APPS_COMMAND("show", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_REVEAL_KEY), "Shows one app", "",
+		     apps_show),
+	APPS_COMMAND("set", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE,
+		     "Changes an app: what is given is set, the rest stays", "", apps_set),
+	APPS_COMMAND("delete", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FORCE),
+		     "Deletes an app that has no rooms", "", apps_delete),
+};
+
+const struct cli_group cli_app_group = {
+	.name = "app",
+	.summary = "Creates, lists, shows, sets and deletes apps",
+	.commands = apps_commands,
+	.command_count = ARRAY_LEN(apps_commands),
+};

@@ -1,0 +1,249 @@
+/* Reading a command's line; see options.h. */
+#include "cli/options.h"
+#include "base/settings.h"
+
+#include <highwater/usersig.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_type { OPTION_TEXT, OPTION_FLAG, OPTION_NUMBER, OPTION_DURATION };
+
+struct option_row {
+	const char *name;
+	const char *word; /* of the value, for the help */
+	enum option_type type;
+	uint64_t min; /* of numbers; of durations in milliseconds */
+	uint64_t max;
+	const char *environment; /* or NULL */
+	const char *fallback;
+	const char *help;
+};
+
+static const struct option_row option_rows[OPTION_COUNT] = {
+	[OPTION_APP] = {"app", "SDKAPPID", OPTION_NUMBER, 1, HW_SDKAPPID_MAX, NULL, "", "The app, by its SDKAppID."},
+	[OPTION_MAX] = {"max", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
+			"Most rooms the app may have at a time (a new app: 500)."},
+	[OPTION_MODE] = {"mode", "MODE", OPTION_TEXT, 0, 0, NULL, "",
+			 "When to alert: every creation at or above a threshold, edge: once when it is crossed, step: as "
+			 "edge and again each further --step (a new app: every)."},
+	[OPTION_THRESHOLDS] = {"thresholds", "LIST", OPTION_TEXT, 0, 0, NULL, "",
+			       "Percentages of the maximum, rising, such as 70,85 (a new app: 70)."},
+	[OPTION_REARM_MARGIN] = {"rearm-margin", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
+				 "How many percentage points the count must fall below a threshold before it alerts again, "
+				 "in modes edge and step (a new app: 5)."},
+	[OPTION_STEP] = {"step", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
+			 "Percentage points between the further alerts of mode step (a new app: 10)."},
+	[OPTION_ADMINS] = {"admins", "LIST", OPTION_TEXT, 0, 0, NULL, "",
+			   "Who may call the server API, such as administrator,ops (a new app: administrator)."},
+	[OPTION_OVERWRITE] = {"overwrite", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			      "Let set_callback replace a callback configuration that exists."},
+	[OPTION_NO_OVERWRITE] = {"no-overwrite", NULL, OPTION_FLAG, 0, 0, NULL, "",
+				 "Let set_callback answer 100300 when a callback configuration exists."},
+	[OPTION_REVEAL_KEY] = {"reveal-key", NULL, OPTION_FLAG, 0, 0, NULL, "", "Print the app's key too; it is a secret."},
+	[OPTION_FORCE] = {"force", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			  "Delete also while callbacks wait to be delivered; they end as failed."},
+	[OPTION_KEY_FILE] = {"key-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
+			     "File with the app's key; - reads standard input."},
+	[OPTION_AS] = {"as", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "administrator", "Who makes the call."},
+	[OPTION_CLIENT] = {"client", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			   "Call as an app user does from a client, not as an app admin over REST."},
+	[OPTION_PLATFORM] = {"platform", "WORD", OPTION_TEXT, 0, 0, NULL, "",
+			     "The client's platform: Web, Android, iOS, Windows, Mac, iPad or Unknown; needs --client."},
+	[OPTION_NAME] = {"name", "TEXT", OPTION_TEXT, 0, 0, NULL, "", "Name of the room (without it: its id)."},
+	[OPTION_OWNER] = {"owner", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "",
+			  "Owner of the room (without it: who makes the call)."},
+	[OPTION_HIDDEN] = {"hidden", NULL, OPTION_FLAG, 0, 0, NULL, "", "Leave the room out of lists."},
+	[OPTION_URL] = {"url", "URL", OPTION_TEXT, 0, 0, NULL, "", "Where the app's callbacks go, http or https."},
+	[OPTION_COMMANDS] = {"commands", "LIST", OPTION_TEXT, 0, 0, NULL, "Live.CallbackAfterCreateRoomReachingThreshold",
+			     "Callback commands to switch on."},
+	[OPTION_TOKEN_FILE] = {"token-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
+			       "File with the token that callbacks are signed with; switches Sign and RequestTime on. - "
+			       "reads standard input."},
+	[OPTION_NO_TOKEN] = {"no-token", NULL, OPTION_FLAG, 0, 0, NULL, "", "Switch Sign and RequestTime off."},
+	[OPTION_UPDATE] = {"update", NULL, OPTION_FLAG, 0, 0, NULL, "", "Change the configuration that exists."},
+	[OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Show at most this many."},
+	[OPTION_IDENTIFIER] = {"identifier", "NAME", OPTION_TEXT, 0, 0, NULL, "", "The user the UserSig belongs to."},
+	[OPTION_EXPIRE] = {"expire", "DURATION", OPTION_DURATION, 1000, HW_USERSIG_EXPIRE_MAX_S * UINT64_C(1000), NULL,
+			   "180d", "How long the UserSig is valid, with a unit: s, m, h or d."},
+	[OPTION_ONCE] = {"once", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			 "Stop after the alert was checked; the exit code says whether all was as it must be."},
+	[OPTION_DIR] = {"dir", "FOLDER", OPTION_TEXT, 0, 0, NULL, "",
+			"Where to keep data, logs and certificates, a new or empty folder that stays (without it: a "
+			"temporary one)."},
+	[OPTION_SERVER] = {"server", "URL", OPTION_TEXT, 0, 0, "HIGHWATER_SERVER", "http://127.0.0.1:8080",
+			   "Address of the running server."},
+	[OPTION_CA_FILE] = {"ca-file", "FILE", OPTION_TEXT, 0, 0, "HIGHWATER_CA_FILE", "",
+			    "PEM file with the certificates to trust, for https (without it: the system's)."},
+	[OPTION_ADMIN_TOKEN_FILE] = {"admin-token-file", "FILE", OPTION_TEXT, 0, 0, "HIGHWATER_ADMIN_TOKEN_FILE",
+				     "./highwater-data/admin-token", "The server's admin token, from its data folder."},
+	[OPTION_JSON] = {"json", NULL, OPTION_FLAG, 0, 0, NULL, "", "Print the server's Response as JSON."},
+};
+
+/* ---- values ---- */
+
+/* The settings table knows how to read a duration. */
+static int options_read_duration(const struct option_row *row, const char *text, uint64_t *out, struct error *err)
+{
+	const struct setting setting = {row->name, SETTING_DURATION, 0, row->fallback, row->min, row->max, ""};
+	struct settings settings;
+	struct buf flag;
+	int index = 0;
+	int taken;
+
+	buf_init(&flag, 256);
+	buf_printf(&flag, "--%s=%.100s", row->name, text);
+	settings_init(&settings, &setting, 1, out);
+	taken = settings_take_flag(&settings, 1, &flag.ptr, &index, err);
+	settings_fini(&settings);
+	buf_fini(&flag);
+	assert(taken != 0);
+	return taken == 1 ? 0 : -1;
+}
+
+static int options_set(const struct option_row *row, const char *text, struct option_value *value, struct error *err)
+{
+	value->text = text;
+	if (row->type == OPTION_DURATION)
+		return options_read_duration(row, text, &value->number, err);
+	if (row->type != OPTION_NUMBER)
+		return 0;
+	if (str_to_u64(str_c(text), row->max, &value->number) == 0 && value->number >= row->min)
+		return 0;
+	if (row->max == INT64_MAX)
+		return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a whole number%s", row->name, text,
+				 row->min ? " above 0" : "");
+	return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a number from %llu to %llu", row->name, text,
+			 (unsigned long long)row->min, (unsigned long long)row->max);
+}
+
+/* Environment and defaults, for what the line did not say. */
+static int options_fill(const struct cli_command *command, struct cli_line *line, struct error *err)
+{
+	for (unsigned id = 0; id < OPTION_COUNT; id++) {
+		const struct option_row *row = &option_rows[id];
+		struct option_value *value = &line->options[id];
+		const char *found = row->environment ? getenv(row->environment) : NULL;
+
+		if (value->set)
+			continue;
+		value->text = row->fallback;
+		if (!(command->options & OPTION_BIT(id)))
+			continue;
+		if (found && *found) {
+			value->text = found;
+			value->set = true;
+		}
+		if (*value->text && options_set(row, value->text, value, err))
+			return -1;
+		if (command->required & OPTION_BIT(id) && !value->set)
+			return error_set(err, ERR_INVALID, "--%s %s is missing", row->name, row->word ? row->word : "");
+	}
+	return 0;
+}
+
+/* ---- the line ---- */
+
+static int options_find(const struct cli_command *command, struct str name)
+{
+	for (int id = 0; id < OPTION_COUNT; id++)
+		if (command->options & OPTION_BIT(id) && str_eq(name, str_c(option_rows[id].name)))
+			return id;
+	return -1;
+}
+
+/* Takes argv[*index], which begins with a dash, and its value. */
+static int options_take_flag(struct cli_line *line, int argc, char **argv, int *index, struct error *err)
+{
+	struct str flag = str_c(argv[*index]);
+	ptrdiff_t equals = str_find_char(flag, '=');
+	struct str name = equals < 0 ? flag : str_slice(flag, 0, (size_t)equals);
+	const char *text = equals < 0 ? NULL : argv[*index] + equals + 1;
+	int id = str_starts_with(name, STR("--")) ? options_find(line->command, str_slice(name, 2, name.len)) : -1;
+	struct option_value *value;
+
+	if (id < 0)
+		return error_set(err, ERR_INVALID, "unknown option %.*s", STR_ARG(str_slice(name, 0, 60)));
+	value = &line->options[id];
+	if (value->set)
+		return error_set(err, ERR_INVALID, "--%s is given twice", option_rows[id].name);
+	value->set = true;
+	if (option_rows[id].type == OPTION_FLAG)
+		return text ? error_set(err, ERR_INVALID, "--%s takes no value", option_rows[id].name) : 0;
+	if (!text && ++*index < argc)
+		text = argv[*index];
+	if (!text || !*text)
+		return error_set(err, ERR_INVALID, "--%s needs a value: --%s %s", option_rows[id].name,
+				 option_rows[id].name, option_rows[id].word);
+	return options_set(&option_rows[id], text, value, err);
+}
+
+static int options_take_argument(struct cli_line *line, const char *text, struct error *err)
+{
+	if (line->argument_count == line->command->argument_max)
+		return error_set(err, ERR_INVALID, "\"%.60s\" is one argument too many", text);
+	line->arguments[line->argument_count++] = text;
+	return 0;
+}
+
+int options_parse(const struct cli_command *command, int argc, char **argv, struct cli_line *line_out,
+		  struct error *err)
+{
+	struct cli_line line = {.command = command};
+	bool literal = false; /* after "--" */
+
+	assert(command->argument_max <= OPTIONS_ARGUMENT_COUNT_MAX);
+	for (int i = 0; i < argc; i++) {
+		bool dashed = argv[i][0] == '-' && argv[i][1] != '\0';
+
+		if (dashed && !literal && strcmp(argv[i], "--") == 0) {
+			literal = true;
+			continue;
+		}
+		if (dashed && !literal && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0))
+			return 1;
+		if (dashed && !literal ? options_take_flag(&line, argc, argv, &i, err)
+				       : options_take_argument(&line, argv[i], err))
+			return -1;
+	}
+	if (line.argument_count < command->argument_min)
+		return error_set(err, ERR_INVALID, "%s is missing", command->arguments);
+	if (options_fill(command, &line, err))
+		return -1;
+	*line_out = line;
+	return 0;
+}
+
+/* ---- help ---- */
+
+static void options_help_usage(const struct cli_command *command, struct buf *out)
+{
+	buf_printf(out, "usage: highwater %s%s%s", command->group, *command->name ? " " : "", command->name);
+	if (*command->arguments)
+		buf_printf(out, " %s", command->arguments);
+	for (unsigned id = 0; id < OPTION_COUNT; id++)
+		if (command->required & OPTION_BIT(id))
+			buf_printf(out, " --%s %s", option_rows[id].name, option_rows[id].word);
+	buf_printf(out, " [OPTION]...\n\n%s.\n%s", command->summary, command->details);
+}
+
+void options_help(const struct cli_command *command, struct buf *out)
+{
+	options_help_usage(command, out);
+	buf_append_c(out, "\nOptions:\n");
+	for (unsigned id = 0; id < OPTION_COUNT; id++) {
+		const struct option_row *row = &option_rows[id];
+
+		if (!(command->options & OPTION_BIT(id)))
+			continue;
+		buf_printf(out, "  --%s%s%s\n      %s", row->name, row->word ? " " : "", row->word ? row->word : "",
+			   row->help);
+		if (*row->fallback)
+			buf_printf(out, " Default %s.", row->fallback);
+		if (row->environment)
+			buf_printf(out, " Environment %s.", row->environment);
+		buf_append_char(out, '\n');
+	}
+	buf_append_c(out, "  --help\n      This text.\n");
+}

@@ -1,0 +1,71 @@
+#pragma once
+/* One table of options for all commands that are not servers: a flag has one name, one meaning and one sentence of help,
+ * whichever command takes it. Values come from the line, else from the environment where the table names a variable, else
+ * from the table's default. Threads: the main thread. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "cli/cli.h"
+
+enum option_id {
+	OPTION_APP,
+	OPTION_MAX,
+	OPTION_MODE,
+	OPTION_THRESHOLDS,
+	OPTION_REARM_MARGIN,
+	OPTION_STEP,
+	OPTION_ADMINS,
+	OPTION_OVERWRITE,
+	OPTION_NO_OVERWRITE,
+	OPTION_REVEAL_KEY,
+	OPTION_FORCE,
+	OPTION_KEY_FILE,
+	OPTION_AS,
+	OPTION_CLIENT,
+	OPTION_PLATFORM,
+	OPTION_NAME,
+	OPTION_OWNER,
+	OPTION_HIDDEN,
+	OPTION_URL,
+	OPTION_COMMANDS,
+	OPTION_TOKEN_FILE,
+	OPTION_NO_TOKEN,
+	OPTION_UPDATE,
+	OPTION_LIMIT,
+	OPTION_IDENTIFIER,
+	OPTION_EXPIRE,
+	OPTION_ONCE,
+	OPTION_DIR,
+	OPTION_SERVER,
+	OPTION_CA_FILE,
+	OPTION_ADMIN_TOKEN_FILE,
+	OPTION_JSON,
+	OPTION_COUNT
+};
+
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+#define OPTIONS_ARGUMENT_COUNT_MAX 2
+
+struct option_value {
+	bool set;	  /* on the line or in the environment */
+	const char *text; /* as given, or the default; "" when neither is there */
+	uint64_t number;  /* of a number; of a duration, in milliseconds */
+};
+
+struct cli_line {
+	const struct cli_command *command;
+	struct option_value options[OPTION_COUNT];
+	const char *arguments[OPTIONS_ARGUMENT_COUNT_MAX];
+	unsigned argument_count;
+};
+
+/* Reads what follows the command's words. Returns 0, 1 when help was asked for, or -1 with ERR_INVALID that names the
+ * flag or the argument. */
+MUST_CHECK int options_parse(const struct cli_command *command, int argc, char **argv, struct cli_line *line_out,
+			     struct error *err);
+/* Usage, details and options of one command. */
+void options_help(const struct cli_command *command, struct buf *out);
+
+static inline const struct option_value *options_get(const struct cli_line *line, enum option_id id)
+{
+	return &line->options[id];
+}

@@ -1,0 +1,348 @@
+/* `highwater serve`: the Live backend.
+ *
+ * Start, in this order: settings, data folder, store (its lock keeps a second server out), admin token, engine, delivery,
+ * API, listening address; then the threads; then the port file and the line "ready", so whoever waits for those finds
+ * everything there. Stop, on SIGTERM or SIGINT: no new requests, answers for those under way, delivery, engine, and all
+ * is closed in reverse; a second signal ends the process at once, which loses nothing that was acknowledged.
+ *
+ * The admin token is made at the first start and kept in DATA/admin-token, for the owner's eyes only. It is never
+ * logged. */
+#include "api/api.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "cli/files.h"
+#include "cli/service.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SERVE_TOKEN_RANDOM_BYTES 32 /* twice as many hexadecimal digits */
+#define SERVE_TOKEN_BYTES_MIN 16
+#define SERVE_TOKEN_BYTES_MAX 256
+#define SERVE_PATH_BYTES_MAX 4096
+
+struct serve_settings {
+	struct service_http http;
+	char *trusted_proxies;
+	char *data_dir;
+	uint64_t store_cache;
+	uint64_t store_wal_max;
+	uint64_t queue_max;
+	uint64_t batch_max;
+	char *ca_file;
+	uint64_t connect_timeout;
+	uint64_t total_timeout;
+	uint64_t reply_max;
+	uint64_t in_flight_max;
+	uint64_t in_flight_per_app;
+	uint64_t retry_first;
+	uint64_t retry_longest;
+	uint64_t give_up;
+	char *on_fail;
+	char *on_unparsable;
+	char *log_level;
+};
+
+#define SERVE_ROW(name, type, field, fallback, min, max, help)                                                         \
+	{                                                                                                              \
+		name, type, offsetof(struct serve_settings, field), fallback, min, max, help                           \
+	}
+#define SERVE_S UINT64_C(1000)
+#define SERVE_DAY (86400 * SERVE_S)
+#define SERVE_MIB (UINT64_C(1024) * 1024)
+
+/* on_unparsable: a 2xx without a reply that can be understood often comes from something before the receiver (a default
+ * page, a login wall, a proxy), so it proves nothing. Trying again may show a receiver one event twice, which the same
+ * webhook-id tells it; accepting may lose the alert. */
+static const struct setting serve_rows[] = {
+	SERVICE_HTTP_ROWS(serve_settings, "127.0.0.1:8080", "0"),
+	SERVE_ROW("http.trusted_proxies", SETTING_TEXT, trusted_proxies, "", 0, 4000,
+		  "Addresses of proxies, with commas between, whose X-Forwarded-For is believed."),
+	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
+		  "Folder of the database and the admin token; made when missing, for its owner only."),
+	SERVE_ROW("store.cache", SETTING_SIZE, store_cache, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
+		  "Memory for the database's pages."),
+	SERVE_ROW("store.wal_max", SETTING_SIZE, store_wal_max, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
+		  "The write-ahead log is emptied when it has grown past this."),
+	SERVE_ROW("engine.queue_max", SETTING_COUNT, queue_max, "10000", 1, 1000000,
+		  "Most commands that wait for the writer; further ones are answered 60007, try again."),
+	SERVE_ROW("engine.batch_max", SETTING_COUNT, batch_max, "512", 1, 10000, "Most commands in one transaction."),
+	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
+		  "PEM file with the certificates that receivers are checked against; without it the system's."),
+	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
+		  "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
+	SERVE_ROW("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
+		  "Longest time of one attempt, the reply included."),
+	SERVE_ROW("callback.reply_max", SETTING_SIZE, reply_max, "16KiB", 256, 16 * SERVE_MIB,
+		  "Largest reply of a receiver; a longer one is a failed attempt."),
+	SERVE_ROW("callback.in_flight_max", SETTING_COUNT, in_flight_max, "256", 1, 4096,
+		  "Most attempts under way at a time, over all apps."),
+	SERVE_ROW("callback.in_flight_per_app", SETTING_COUNT, in_flight_per_app, "8", 1, 4096,
+		  "Most attempts under way at a time for one app."),
+	SERVE_ROW("callback.retry_first", SETTING_DURATION, retry_first, "1s", 1, SERVE_DAY,
+		  "Wait after the first failed attempt; it doubles with each further one."),
+	SERVE_ROW("callback.retry_longest", SETTING_DURATION, retry_longest, "15m", 1, 7 * SERVE_DAY,
+		  "Longest wait between two attempts."),
+	SERVE_ROW("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
+		  "A callback that was not delivered this long after its event ends as failed."),
+	SERVE_ROW("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
+		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
+	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
+		  "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
+	SERVICE_LOG_ROW(serve_settings),
+};
+
+struct serve {
+	struct serve_settings settings;
+	struct verdict_policy verdict;
+	enum log_level log_level;
+	struct buf token; /* secret */
+	struct store *store;
+	struct engine *engine;
+	struct hook *hook;
+	struct api *api;
+	struct http_server *server;
+};
+
+/* ---- settings ---- */
+
+static int serve_choice(const char *name, const char *word, enum verdict_choice *out, struct error *err)
+{
+	if (strcmp(word, "retry") && strcmp(word, "accept"))
+		return error_set(err, ERR_INVALID, "%s: \"%s\" is neither retry nor accept", name, word);
+	*out = strcmp(word, "accept") ? VERDICT_RETRY : VERDICT_ACCEPT;
+	return 0;
+}
+
+static int serve_check_callback(const struct serve_settings *settings, struct error *err)
+{
+	if (settings->in_flight_per_app > settings->in_flight_max)
+		return error_set(err, ERR_INVALID,
+				 "callback.in_flight_per_app (%llu) is larger than callback.in_flight_max (%llu)",
+				 (unsigned long long)settings->in_flight_per_app,
+				 (unsigned long long)settings->in_flight_max);
+	if (settings->retry_first > settings->retry_longest)
+		return error_set(err, ERR_INVALID,
+				 "callback.retry_first (%llu ms) is longer than callback.retry_longest (%llu ms)",
+				 (unsigned long long)settings->retry_first, (unsigned long long)settings->retry_longest);
+	return service_file_check("callback.ca_file", settings->ca_file, err);
+}
+
+static int serve_check(void *target, struct error *err)
+{
+	struct serve *serve = container_of(target, struct serve, settings);
+	const struct serve_settings *settings = &serve->settings;
+
+	return service_http_check(&settings->http, err) || serve_check_callback(settings, err) ||
+			       serve_choice("callback.on_fail", settings->on_fail, &serve->verdict.on_fail, err) ||
+			       serve_choice("callback.on_unparsable", settings->on_unparsable,
+					    &serve->verdict.on_unparsable, err) ||
+			       service_log_check(settings->log_level, &serve->log_level, err)
+		       ? -1
+		       : 0;
+}
+
+/* ---- the admin token ---- */
+
+static int serve_make_token(const char *path, struct buf *token, struct error *err)
+{
+	unsigned char random[SERVE_TOKEN_RANDOM_BYTES];
+	int result;
+
+	random_bytes(random, sizeof(random));
+	buf_append_hex(token, random, sizeof(random));
+	mem_wipe(random, sizeof(random));
+	result = files_write(path, buf_str(token), 0600, err);
+	if (result == 0)
+		log_event(LOG_LEVEL_INFO, "admin_token_made", LOG_C("file", path));
+	return result;
+}
+
+static int serve_read_token(const char *path, struct buf *token, struct error *err)
+{
+	if (files_check_private(path, err) || files_read_secret(path, SERVE_TOKEN_BYTES_MAX, token, err))
+		return error_wrap(err, "the admin token");
+	if (token->len < SERVE_TOKEN_BYTES_MIN)
+		return error_set(err, ERR_INVALID, "the admin token: %s holds fewer than %d bytes; remove the file and the "
+				 "next start makes a new one", path, SERVE_TOKEN_BYTES_MIN);
+	return 0;
+}
+
+/* The store is open: its lock keeps two servers from making two tokens. */
+static int serve_open_token(struct serve *serve, struct error *err)
+{
+	struct buf path;
+	int result;
+
+	buf_init(&serve->token, SERVE_TOKEN_BYTES_MAX + 1024);
+	buf_init(&path, SERVE_PATH_BYTES_MAX);
+	buf_printf(&path, "%s/admin-token", serve->settings.data_dir);
+	if (access(buf_c(&path), F_OK) && errno == ENOENT)
+		result = serve_make_token(buf_c(&path), &serve->token, err);
+	else
+		result = serve_read_token(buf_c(&path), &serve->token, err);
+	buf_fini(&path);
+	return result;
+}
+
+/* ---- open, start, stop, close ---- */
+
+static int serve_open_store(struct serve *serve, struct error *err)
+{
+	struct store_sqlite_options options = {
+		.cache_bytes = serve->settings.store_cache,
+		.wal_bytes_max = serve->settings.store_wal_max,
+	};
+	struct buf path;
+	int result;
+
+	if (files_make_folder(serve->settings.data_dir, 0700, err))
+		return error_wrap(err, "data.dir");
+	buf_init(&path, SERVE_PATH_BYTES_MAX);
+	buf_printf(&path, "%s/highwater.db", serve->settings.data_dir);
+	options.path = buf_c(&path);
+	result = store_sqlite_open(&options, &serve->store, err);
+	buf_fini(&path);
+	return result;
+}
+
+static int serve_open_engine(struct serve *serve, struct error *err)
+{
+	const struct engine_options options = {
+		.queue_count_max = serve->settings.queue_max,
+		.batch_count_max = serve->settings.batch_max,
+	};
+
+	return engine_open(&options, serve->store, &serve->engine, err);
+}
+
+static int serve_open_hook(struct serve *serve, struct error *err)
+{
+	const struct serve_settings *settings = &serve->settings;
+	const struct hook_options options = {
+		.ca_file = settings->ca_file,
+		.connect_timeout_ms = settings->connect_timeout,
+		.total_timeout_ms = settings->total_timeout,
+		.reply_bytes_max = settings->reply_max,
+		.in_flight_max = settings->in_flight_max,
+		.in_flight_per_app = settings->in_flight_per_app,
+		.retry = {.first_ms = settings->retry_first,
+			  .longest_ms = settings->retry_longest,
+			  .give_up_ms = settings->give_up},
+		.verdict = serve->verdict,
+	};
+
+	return hook_open(&options, serve->engine, &serve->hook, err);
+}
+
+static int serve_open_server(struct serve *serve, struct error *err)
+{
+	struct http_server_options server = service_http_options(&serve->settings.http);
+	const struct api_options api = {
+		.engine = serve->engine,
+		.hook = serve->hook,
+		.admin_token = secret_of(buf_str(&serve->token)),
+		.trusted_proxies = serve->settings.trusted_proxies,
+		.thread_count = server.thread_count,
+		.body_bytes_max = server.body_bytes_max,
+	};
+
+	if (api_open(&api, &serve->api, err))
+		return -1;
+	server.handler = api_handle;
+	server.refuse = api_refuse;
+	server.context = serve->api;
+	return http_server_open(&server, &serve->server, err);
+}
+
+static int serve_open(struct serve *serve, struct error *err)
+{
+	return serve_open_store(serve, err) || serve_open_token(serve, err) || serve_open_engine(serve, err) ||
+			       serve_open_hook(serve, err) || serve_open_server(serve, err)
+		       ? -1
+		       : 0;
+}
+
+static int serve_start(struct serve *serve, struct error *err)
+{
+	return engine_start(serve->engine, err) || hook_start(serve->hook, err) ||
+			       http_server_start(serve->server, err) ||
+			       service_ready(&serve->settings.http, http_server_port(serve->server), err)
+		       ? -1
+		       : 0;
+}
+
+/* Nothing is asked any more: delivery gives its last marks to the engine, which then finishes all it has. */
+static void serve_finish(void *context)
+{
+	struct serve *serve = context;
+
+	hook_stop(serve->hook);
+	engine_stop(serve->engine);
+}
+
+/* Of whatever was opened, also half. */
+static void serve_close(struct serve *serve)
+{
+	if (serve->hook)
+		hook_stop(serve->hook);
+	if (serve->engine)
+		engine_stop(serve->engine);
+	http_server_close(&serve->server);
+	api_close(&serve->api);
+	hook_close(&serve->hook);
+	engine_close(&serve->engine);
+	store_close(&serve->store);
+	files_wipe(&serve->token);
+}
+
+static int serve_run_service(struct serve *serve, struct error *err)
+{
+	int number;
+
+	service_prepare();
+	log_setup(STDERR_FILENO, serve->log_level);
+	if (serve_open(serve, err) || serve_start(serve, err))
+		return -1;
+	number = service_wait_signal();
+	log_event(LOG_LEVEL_INFO, "stopping", LOG_C("signal", strsignal(number)));
+	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
+	return 0;
+}
+
+static const struct service serve_service = {
+	.name = "serve",
+	.summary = "Runs the Live backend until SIGTERM or Ctrl-C",
+	.details = "Rooms, quotas, alerts and their delivery. It keeps everything in the data folder, also the admin token\n"
+		   "that `highwater app` needs. Logs go to standard error.\n",
+	.rows = serve_rows,
+	.row_count = ARRAY_LEN(serve_rows),
+	.check = serve_check,
+};
+
+static int serve_run(int argc, char **argv)
+{
+	struct serve serve = {0};
+	struct settings settings;
+	struct error err;
+	int exit;
+
+	if (service_configure(&serve_service, argc, argv, &serve.settings, &settings, &exit)) {
+		bool failed = serve_run_service(&serve, &err) != 0;
+
+		serve_close(&serve);
+		if (failed)
+			exit = service_fail(&serve_service, &err);
+		else
+			service_stopped(&serve.settings.http);
+	}
+	settings_fini(&settings);
+	return exit;
+}
+
+const struct cli_group cli_serve_group = {
+	.name = "serve",
+	.summary = "Runs the Live backend",
+	.run = serve_run,
+};

@@ -1,0 +1,144 @@
+#pragma once
+/* What `serve` and `receive` share as long-running programs: settings from flags, environment and file; the HTTP settings;
+ * signals; the port file. Threads: the main thread. */
+#include "base/log.h"
+#include "base/settings.h"
+#include "cli/cli.h"
+#include "http/server.h"
+
+struct service_http {
+	char *listen;
+	char *port_file;
+	char *cert_file;
+	char *key_file;
+	uint64_t threads; /* 0: one per processor */
+	uint64_t body_max;
+	uint64_t header_max;
+	uint64_t connections_max;
+	uint64_t request_timeout;
+	uint64_t idle_timeout;
+	uint64_t drain_timeout;
+};
+
+/* Rows of the settings table for a `struct service_http http` in `target`. */
+#define SERVICE_HTTP_ROWS(target, listen_default, threads_default)                                                     \
+	{"http.listen",                                                                                                \
+	 SETTING_TEXT,                                                                                                 \
+	 offsetof(struct target, http.listen),                                                                         \
+	 listen_default,                                                                                               \
+	 1,                                                                                                            \
+	 255,                                                                                                          \
+	 "Address and port to listen on, such as 127.0.0.1:8080 or [::]:443; port 0 takes a free one."},               \
+		{"http.port_file",                                                                                     \
+		 SETTING_TEXT,                                                                                         \
+		 offsetof(struct target, http.port_file),                                                              \
+		 "",                                                                                                   \
+		 0,                                                                                                    \
+		 4000,                                                                                                 \
+		 "File that gets the port's number when everything is ready; removed at a clean stop."},               \
+		{"http.cert_file",                                                                                     \
+		 SETTING_TEXT,                                                                                         \
+		 offsetof(struct target, http.cert_file),                                                              \
+		 "",                                                                                                   \
+		 0,                                                                                                    \
+		 4000,                                                                                                 \
+		 "PEM certificate chain; without it plain HTTP is spoken. Needs http.key_file."},                      \
+		{"http.key_file",                                                                                      \
+		 SETTING_TEXT,                                                                                         \
+		 offsetof(struct target, http.key_file),                                                               \
+		 "",                                                                                                   \
+		 0,                                                                                                    \
+		 4000,                                                                                                 \
+		 "PEM private key of http.cert_file."},                                                                \
+		{"http.threads",                                                                                       \
+		 SETTING_COUNT,                                                                                        \
+		 offsetof(struct target, http.threads),                                                                \
+		 threads_default,                                                                                      \
+		 0,                                                                                                    \
+		 64,                                                                                                   \
+		 "Threads that serve connections; 0 means one per processor."},                                        \
+		{"http.body_max",                                                                                      \
+		 SETTING_SIZE,                                                                                         \
+		 offsetof(struct target, http.body_max),                                                               \
+		 "64KiB",                                                                                              \
+		 1024,                                                                                                 \
+		 16 * 1024 * 1024,                                                                                     \
+		 "Largest request body."},                                                                             \
+		{"http.header_max",                                                                                    \
+		 SETTING_SIZE,                                                                                         \
+		 offsetof(struct target, http.header_max),                                                             \
+		 "16KiB",                                                                                              \
+		 1024,                                                                                                 \
+		 64 * 1024,                                                                                            \
+		 "Largest request line and headers together."},                                                        \
+		{"http.connections_max",                                                                               \
+		 SETTING_COUNT,                                                                                        \
+		 offsetof(struct target, http.connections_max),                                                        \
+		 "10000",                                                                                              \
+		 1,                                                                                                    \
+		 1000000,                                                                                              \
+		 "Most connections at a time; further ones wait in the kernel."},                                      \
+		{"http.request_timeout",                                                                               \
+		 SETTING_DURATION,                                                                                     \
+		 offsetof(struct target, http.request_timeout),                                                        \
+		 "10s",                                                                                                \
+		 100,                                                                                                  \
+		 3600 * 1000,                                                                                          \
+		 "Longest time from the first byte of a request to its last."},                                        \
+		{"http.idle_timeout",                                                                                  \
+		 SETTING_DURATION,                                                                                     \
+		 offsetof(struct target, http.idle_timeout),                                                           \
+		 "60s",                                                                                                \
+		 100,                                                                                                  \
+		 3600 * 1000,                                                                                          \
+		 "How long a connection may be silent between requests, or leave a reply unread."},                    \
+	{                                                                                                              \
+		"http.drain_timeout", SETTING_DURATION, offsetof(struct target, http.drain_timeout), "10s", 0,         \
+			600 * 1000, "How long a stop waits for requests that are under way."                           \
+	}
+
+#define SERVICE_LOG_ROW(target)                                                                                        \
+	{                                                                                                              \
+		"log.level", SETTING_TEXT, offsetof(struct target, log_level), "info", 2, 5,                           \
+			"Which lines are logged: debug, info, warn, error or off."                                     \
+	}
+
+struct service {
+	const char *name; /* "serve" */
+	const char *summary;
+	const char *details; /* for --help, or "" */
+	const struct setting *rows;
+	size_t row_count;
+	/* Looks at what the table cannot: settings that only make sense together, files. Errors ERR_INVALID, ERR_IO. */
+	int (*check)(void *target, struct error *err);
+};
+
+/* Reads the line, the environment and the file into `target` and checks them. Returns true when the program shall start;
+ * else it has printed what was asked for, or what is wrong, and the exit code is in `exit_out`. The settings are to be
+ * freed with settings_fini in both cases. */
+MUST_CHECK bool service_configure(const struct service *service, int argc, char **argv, void *target,
+				  struct settings *settings, int *exit_out);
+
+/* For `check`. */
+MUST_CHECK int service_http_check(const struct service_http *http, struct error *err);
+MUST_CHECK int service_log_check(const char *level, enum log_level *out, struct error *err);
+/* Fails, naming the setting, when a file is named and cannot be read. */
+MUST_CHECK int service_file_check(const char *setting, const char *path, struct error *err);
+
+/* What the HTTP settings mean for the server; handler, refuse and context are left to the caller. */
+struct http_server_options service_http_options(const struct service_http *http);
+
+/* Before any thread starts: blocks SIGTERM and SIGINT, ignores SIGPIPE, takes as many descriptors as allowed. */
+void service_prepare(void);
+/* Waits for SIGTERM or SIGINT and returns its number. From then on a further one ends the process at once. */
+int service_wait_signal(void);
+
+/* Tells that everything is ready: the port file, then the log line "ready". */
+MUST_CHECK int service_ready(const struct service_http *http, unsigned port, struct error *err);
+/* The log line "stopped"; removes the port file. */
+void service_stopped(const struct service_http *http);
+/* Drains the server, and once more after `finish` (may be NULL) has made the keepers of calls answer; then closes it. */
+void service_close_http(const struct service_http *http, struct http_server **server, void (*finish)(void *context),
+			void *context);
+/* Prints what went wrong at the start and returns the exit code. */
+int service_fail(const struct service *service, const struct error *err);
