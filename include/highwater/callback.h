@@ -66,8 +66,8 @@ struct hw_callback_url {
 
 /* Writes base, "?" (or "&" when base has a query already), then SdkAppid, CallbackCommand, contenttype=json, ClientIP,
  * OptPlatform, and Sign, RequestTime with a token, in that order, and a NUL. Values are percent-encoded where needed.
- * A base without a path gets none ("https://h?SdkAppid="), as on the vendor's page; one that ends with "?" or "&" gets
- * no second separator. Returns the length, or -1 when it does not fit `out_size` or has more than
+ * A base without a path gets none ("https://h?SdkAppid="), as on the vendor's page; one whose query is empty or ends
+ * with "&" gets no second separator. Returns the length, or -1 when it does not fit `out_size` or has more than
  * HW_CALLBACK_REQUEST_URL_BYTES_MAX bytes, which a checked base never has. */
 HW_API HW_CHECK int hw_callback_url_build(const struct hw_callback_url *url, char *out, size_t out_size);
 

@@ -1,6 +1,7 @@
 #pragma once
 /* The vendor's callback authentication (64412): Sign = lower-case hex SHA-256 of Token followed by RequestTime, the
- * Unix time in seconds in decimal. It covers neither body nor address; it only shows that the sender knows the token. */
+ * Unix time in seconds in decimal. It covers neither body nor address; it only shows that the sender knows the token.
+ */
 #include <highwater/common.h>
 
 HW_BEGIN

@@ -125,14 +125,14 @@ static void url_append_value(struct buf *buf, const char *value)
 	}
 }
 
-/* What goes between the configured URL and our first parameter. */
+/* What goes between the configured URL and our first parameter. A later "?" is part of a value. */
 static const char *url_separator(struct str base)
 {
-	char last = base.len ? base.ptr[base.len - 1] : '\0';
+	ptrdiff_t question = str_find_char(base, '?');
 
-	if (str_find_char(base, '?') < 0)
+	if (question < 0)
 		return "?";
-	return last == '?' || last == '&' ? "" : "&";
+	return (size_t)question == base.len - 1 || base.ptr[base.len - 1] == '&' ? "" : "&";
 }
 
 int hw_callback_url_build(const struct hw_callback_url *url, char *out, size_t out_size)

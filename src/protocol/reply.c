@@ -105,7 +105,7 @@ static void reply_copy_info(struct hw_callback_reply *out, struct str info)
 	size_t len = sizeof(out->error_info) - 1;
 
 	if (info.len > len) {
-		while (len && ((unsigned char)info.ptr[len] & 0xc0) == 0x80)
+		while (((unsigned char)info.ptr[len] & 0xc0) == 0x80) /* ends: it is UTF-8 */
 			len--;
 		info.len = len;
 	}

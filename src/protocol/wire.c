@@ -20,7 +20,7 @@ int wire_take(struct buf *buf, char *out, size_t out_size)
 {
 	int len = -1;
 
-	if (buf_ok(buf) && buf->len < out_size && buf->len <= INT32_MAX) {
+	if (buf_ok(buf) && buf->len < out_size) {
 		memcpy(out, buf_c(buf), buf->len + 1);
 		len = (int)buf->len;
 	}

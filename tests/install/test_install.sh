@@ -26,7 +26,7 @@ for header in "$(dirname "$0")"/../../include/highwater/*.h; do
 done
 
 # Names: only hw_*, beside those that sanitizers and coverage add for themselves.
-own='^(hw_|_*(asan|odr_asan|ubsan|tsan|sanitizer|gcov|llvm|start___sancov|stop___sancov)|_init$|_fini$)'
+own='^(hw_|_*(asan|odr_asan|ubsan|tsan|sanitizer|gcov|mangle_path$|llvm|start___sancov|stop___sancov)|_init$|_fini$)'
 names() {
 	"$NM" "$@" | awk 'NF == 3 { print $3 }' | sed 's/@.*//'
 }

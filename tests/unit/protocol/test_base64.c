@@ -14,8 +14,14 @@ static void test_encode_gives_the_published_vectors(void **state)
 		const char *text;
 	} rows[] = {
 		/* RFC 4648, section 10 */
-		{"", ""},	      {"f", "Zg=="},	    {"fo", "Zm8="},	      {"foo", "Zm9v"},
-		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"},
+		{"", ""},
+		{"f", "Zg=="},
+		{"fo", "Zm8="},
+		{"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="},
+		{"fooba", "Zm9vYmE="},
+		{"foobar", "Zm9vYmFy"},
+		{"\xfb\xff\xbf", "+/+/"},
 	};
 	char out[16];
 
@@ -54,9 +60,9 @@ static void test_decode_reads_back_every_byte_at_every_length(void **state)
 static void test_decode_refuses_every_other_spelling(void **state)
 {
 	static const char *const rows[] = {
-		"Z",	"Zg",	"Zg_",	 "Zg===", "Zg==", "Zm9v\n", "Zm9vZg", "Z___", "____", "_Zg_", "Z_g_", "Zg__Zg__",
-		"Zh__", /* bits behind the end */
-		"Zm9_", "+/+/", "Zm9v ", "Zm 9",  "Zm9\xff", "Zm.9",
+		"Z",	"Zg",	"Zg_",	 "Zg===", "Zg==",     "Zm9v\n", "Zm9vZg",
+		"Z___", "____", "_Zg_",	 "Z_g_",  "Zg__Zg__", "Zh__", /* bits behind the end */
+		"Zm9_", "+/+/", "Zm9v ", "Zm 9",  "Zm9\xff",  "Zm.9",
 	};
 	unsigned char out[16];
 	size_t len = 77;

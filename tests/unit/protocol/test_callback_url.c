@@ -50,74 +50,76 @@ static void test_check_accepts_good_urls(void **state)
 	}
 }
 
+static const struct {
+	const char *url;
+	const char *word; /* in the sentence */
+} url_bad[] = {
+	{"", "empty"},
+	{"www.example.com", "begin with"},
+	{"//www.example.com", "begin with"},
+	{"ftp://www.example.com", "begin with"},
+	{"file:///etc/passwd", "begin with"},
+	{"http:/h", "begin with"},
+	{"http:h", "begin with"},
+	{"http:", "begin with"},
+	{"https", "begin with"},
+	{"://h", "begin with"},
+	{"http://", "no host"},
+	{"https:///path", "no host"},
+	{"http://?x=1", "no host"},
+	{"http://:80/", "no host"},
+	{"http://user@h/", "user or password"},
+	{"http://user:pass@h/", "user or password"},
+	{"http://@h/", "user or password"},
+	{"http://good.example\\@evil.example/", "user or password"},
+	{"http://h#", "fragment"},
+	{"http://h/path#part", "fragment"},
+	{"http://h?a=1#part", "fragment"},
+	{"http://h/a b", "printable"},
+	{" http://h/", "printable"},
+	{"http://h/\n", "printable"},
+	{"http://h/\x7f", "printable"},
+	{"http://b\xc3\xbc"
+	 "cher.example/",
+	 "printable"},
+	{"http://h:0/", "port"},
+	{"http://h:65536/", "port"},
+	{"http://h:/", "port"},
+	{"http://h:", "port"},
+	{"http://h:-1", "port"},
+	{"http://h:8x", "port"},
+	{"http://h:80:80", "port"},
+	{"http://h:000080", "port"},
+	{"http://h:18446744073709551617", "port"},
+	{"http://::1/", "no host"},
+	{"http://[::1", "IPv6"},
+	{"http://[]/", "IPv6"},
+	{"http://[", "IPv6"},
+	{"http://[127.0.0.1]/", "IPv6"},
+	{"http://[::1%25eth0]/", "IPv6"},
+	{"http://[::g]/", "IPv6"},
+	{"http://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]/", "IPv6"},
+	{"http://[::1]x/", "rubbish"},
+	{"http://[::1]x:80/", "rubbish"},
+	{"http://[::1]:0", "port"},
+	{"http://[::1]:", "port"},
+	{"http://x[::1]/", "not a valid name"},
+	{"http://.h/", "not a valid name"},
+	{"http://a..b/", "not a valid name"},
+	{"http://h\\x/", "not a valid name"},
+	{"http://a,b/", "not a valid name"},
+	{"http://%68/", "not a valid name"},
+	{"http://h!/", "not a valid name"},
+};
+
 static void test_check_says_what_is_wrong(void **state)
 {
-	static const struct {
-		const char *url;
-		const char *word; /* in the sentence */
-	} rows[] = {
-		{"", "empty"},
-		{"www.example.com", "begin with"},
-		{"//www.example.com", "begin with"},
-		{"ftp://www.example.com", "begin with"},
-		{"file:///etc/passwd", "begin with"},
-		{"http:/h", "begin with"},
-		{"http:h", "begin with"},
-		{"http:", "begin with"},
-		{"https", "begin with"},
-		{"://h", "begin with"},
-		{"http://", "no host"},
-		{"https:///path", "no host"},
-		{"http://?x=1", "no host"},
-		{"http://:80/", "no host"},
-		{"http://user@h/", "user or password"},
-		{"http://user:pass@h/", "user or password"},
-		{"http://@h/", "user or password"},
-		{"http://good.example\\@evil.example/", "user or password"},
-		{"http://h#", "fragment"},
-		{"http://h/path#part", "fragment"},
-		{"http://h?a=1#part", "fragment"},
-		{"http://h/a b", "printable"},
-		{" http://h/", "printable"},
-		{"http://h/\n", "printable"},
-		{"http://h/\x7f", "printable"},
-		{"http://b\xc3\xbc" "cher.example/", "printable"},
-		{"http://h:0/", "port"},
-		{"http://h:65536/", "port"},
-		{"http://h:/", "port"},
-		{"http://h:", "port"},
-		{"http://h:-1", "port"},
-		{"http://h:8x", "port"},
-		{"http://h:80:80", "port"},
-		{"http://h:000080", "port"},
-		{"http://h:18446744073709551617", "port"},
-		{"http://::1/", "no host"},
-		{"http://[::1", "IPv6"},
-		{"http://[]/", "IPv6"},
-		{"http://[", "IPv6"},
-		{"http://[127.0.0.1]/", "IPv6"},
-		{"http://[::1%25eth0]/", "IPv6"},
-		{"http://[::g]/", "IPv6"},
-		{"http://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]/", "IPv6"},
-		{"http://[::1]x/", "rubbish"},
-		{"http://[::1]x:80/", "rubbish"},
-		{"http://[::1]:0", "port"},
-		{"http://[::1]:", "port"},
-		{"http://x[::1]/", "not a valid name"},
-		{"http://.h/", "not a valid name"},
-		{"http://a..b/", "not a valid name"},
-		{"http://h\\x/", "not a valid name"},
-		{"http://a,b/", "not a valid name"},
-		{"http://%68/", "not a valid name"},
-		{"http://h!/", "not a valid name"},
-	};
-
 	(void)state; /* none */
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const char *fault = hw_callback_url_check(rows[i].url, strlen(rows[i].url));
+	for (size_t i = 0; i < ARRAY_LEN(url_bad); i++) {
+		const char *fault = hw_callback_url_check(url_bad[i].url, strlen(url_bad[i].url));
 
-		if (!fault || !strstr(fault, rows[i].word))
-			fail_msg("%s: %s", rows[i].url, fault ? fault : "accepted");
+		if (!fault || !strstr(fault, url_bad[i].word))
+			fail_msg("%s: %s", url_bad[i].url, fault ? fault : "accepted");
 	}
 }
 
@@ -164,6 +166,7 @@ static void test_build_keeps_the_base_exactly(void **state)
 		{"http://h/cb?key=a%2Fb", "http://h/cb?key=a%2Fb&" OURS TAIL},
 		{"http://h?x", "http://h?x&" OURS TAIL},
 		{"http://h/?", "http://h/?" OURS TAIL},
+		{"http://h/?a=b?", "http://h/?a=b?&" OURS TAIL}, /* the second "?" is part of a value */
 		{"http://h/?a=1&", "http://h/?a=1&" OURS TAIL},
 		{"http://[::1]:80/x", "http://[::1]:80/x?" OURS TAIL},
 	};
@@ -202,7 +205,8 @@ static void test_build_encodes_values(void **state)
 	(void)state; /* none */
 	url.client_ip = "fe80::1%a&b=c \xff~";
 	assert_true(hw_callback_url_build(&url, out, sizeof(out)) > 0);
-	assert_string_equal(out, "https://h?" OURS "&contenttype=json&ClientIP=fe80::1%25a%26b%3Dc%20%FF~&OptPlatform=RESTAPI");
+	assert_string_equal(out, "https://h?" OURS
+				 "&contenttype=json&ClientIP=fe80::1%25a%26b%3Dc%20%FF~&OptPlatform=RESTAPI");
 }
 
 static void test_build_bounds_its_output(void **state)
@@ -356,7 +360,8 @@ static void test_query_parse_takes_the_longest_values(void **state)
 	assert_int_equal(parse("SdkAppid=4294967295&RequestTime=9223372036854775807&Sign=&"
 			       "ClientIP=012345678901234567890123456789012345678901234&"
 			       "CallbackCommand=012345678901234567890123456789012345678901234567890123456789012",
-			       &query, reason), 0);
+			       &query, reason),
+			 0);
 	assert_int_equal(query.sdkappid, UINT32_MAX);
 	assert_int_equal(strlen(query.client_ip), HW_IP_BYTES_MAX);
 	assert_int_equal(strlen(query.command), 63);

@@ -12,8 +12,9 @@
 #include <cmocka.h>
 
 #define COMMAND "\"CallbackCommand\":\"Live.CallbackAfterCreateRoomReachingThreshold\""
-#define SAMPLE "{" COMMAND ",\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400," \
-	       "\"MaxRoomCount\":500}"
+#define SAMPLE                                                                                                         \
+	"{" COMMAND ",\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,"            \
+	"\"MaxRoomCount\":500}"
 
 static int parse(const char *body, struct hw_alert *out, char *reason)
 {
@@ -50,9 +51,11 @@ static void test_build_escapes_the_operator(void **state)
 		char want[HW_ALERT_BYTES_MAX];
 		char out[HW_ALERT_BYTES_MAX];
 
-		(void)snprintf(alert.operator_account, sizeof(alert.operator_account), "%s", rows[i].account); /* fits */
+		(void)snprintf(alert.operator_account, sizeof(alert.operator_account), "%s",
+			       rows[i].account); /* fits */
 		(void)snprintf(want, sizeof(want),
-			       "{" COMMAND ",\"Operator_Account\":%s,\"EventTime\":1,\"CurRoomCount\":2,\"MaxRoomCount\":3}",
+			       "{" COMMAND
+			       ",\"Operator_Account\":%s,\"EventTime\":1,\"CurRoomCount\":2,\"MaxRoomCount\":3}",
 			       rows[i].json); /* fits */
 		assert_true(hw_alert_build(&alert, out, sizeof(out)) > 0);
 		assert_string_equal(out, want);
@@ -65,7 +68,7 @@ static void test_build_fits_the_largest_alert(void **state)
 	char out[HW_ALERT_BYTES_MAX];
 	int len;
 
-	(void)state; /* none */
+	(void)state;							   /* none */
 	memset(alert.operator_account, 1, sizeof(alert.operator_account)); /* not even a NUL */
 	len = hw_alert_build(&alert, out, sizeof(out));
 	assert_true(len > 300);
@@ -88,11 +91,13 @@ static void test_parse_reads_the_vendors_sample_in_any_spelling(void **state)
 {
 	static const char *const rows[] = {
 		SAMPLE,
-		"{\n" COMMAND ",\n\"Operator_Account\": \"brennanli\",\n\"EventTime\": 1739966441121,\n\"CurRoomCount\": 400,"
+		"{\n" COMMAND
+		",\n\"Operator_Account\": \"brennanli\",\n\"EventTime\": 1739966441121,\n\"CurRoomCount\": 400,"
 		"\n\"MaxRoomCount\": 500\n}\n",
 		"{\"MaxRoomCount\":500,\"CurRoomCount\":400,\"Extra\":{\"a\":[1]},\"EventTime\":1739966441121,"
 		"\"Operator_Account\":\"brennanli\"," COMMAND "}",
-		"{" COMMAND ",\"Operator_Account\":\"brennanli\",\"EventTime\":\"1739966441121\",\"CurRoomCount\":\"400\","
+		"{" COMMAND
+		",\"Operator_Account\":\"brennanli\",\"EventTime\":\"1739966441121\",\"CurRoomCount\":\"400\","
 		"\"MaxRoomCount\":\"500\"}",
 	};
 	char reason[128];
@@ -118,7 +123,8 @@ static void test_parse_reads_the_largest_numbers(void **state)
 	(void)state; /* none */
 	assert_int_equal(parse("{" COMMAND ",\"Operator_Account\":\"01234567890123456789012345678901\",\"EventTime\":"
 			       "9223372036854775807,\"CurRoomCount\":\"9223372036854775807\",\"MaxRoomCount\":0}",
-			       &alert, reason), 0);
+			       &alert, reason),
+			 0);
 	assert_int_equal(strlen(alert.operator_account), HW_IDENTIFIER_BYTES_MAX);
 	assert_true(alert.event_time_ms == INT64_MAX && alert.room_count == INT64_MAX && alert.room_count_max == 0);
 }
@@ -141,10 +147,14 @@ static void test_parse_says_what_is_wrong(void **state)
 		{"{" COMMAND ",\"Operator_Account\":5,\"EventTime\":1,\"CurRoomCount\":1,\"MaxRoomCount\":1}",
 		 "Operator_Account is missing"},
 		{"{" COMMAND ",\"Operator_Account\":\"012345678901234567890123456789012\",\"EventTime\":1,"
-		 "\"CurRoomCount\":1,\"MaxRoomCount\":1}", "longer than 32"},
-		{"{" COMMAND ",\"Operator_Account\":\"a\",\"CurRoomCount\":1,\"MaxRoomCount\":1}", "EventTime is missing"},
-		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"MaxRoomCount\":1}", "CurRoomCount is missing"},
-		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"CurRoomCount\":1}", "MaxRoomCount is missing"},
+		 "\"CurRoomCount\":1,\"MaxRoomCount\":1}",
+		 "longer than 32"},
+		{"{" COMMAND ",\"Operator_Account\":\"a\",\"CurRoomCount\":1,\"MaxRoomCount\":1}",
+		 "EventTime is missing"},
+		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"MaxRoomCount\":1}",
+		 "CurRoomCount is missing"},
+		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"CurRoomCount\":1}",
+		 "MaxRoomCount is missing"},
 		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"CurRoomCount\":1,\"MaxRoomCount\":[1]}",
 		 "MaxRoomCount in the body is not a number"},
 		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":1,\"CurRoomCount\":-1,\"MaxRoomCount\":1}",
@@ -154,7 +164,8 @@ static void test_parse_says_what_is_wrong(void **state)
 		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":\"\",\"CurRoomCount\":1,\"MaxRoomCount\":1}",
 		 "EventTime in the body is not a number"},
 		{"{" COMMAND ",\"Operator_Account\":\"a\",\"EventTime\":\"9223372036854775808\",\"CurRoomCount\":1,"
-		 "\"MaxRoomCount\":1}", "EventTime in the body is not a number"},
+		 "\"MaxRoomCount\":1}",
+		 "EventTime in the body is not a number"},
 	};
 	struct hw_alert alert = {"untouched", 1, 2, 3};
 	char reason[128];
@@ -211,7 +222,8 @@ static void test_command_is_that_of_any_packet(void **state)
 		const char *command; /* NULL: refused */
 	} rows[] = {
 		{SAMPLE, "Live.CallbackAfterCreateRoomReachingThreshold"},
-		{"{\"RoomId\":\"r\",\"CallbackCommand\":\"Live.CallbackAfterCreateRoom\"}", "Live.CallbackAfterCreateRoom"},
+		{"{\"RoomId\":\"r\",\"CallbackCommand\":\"Live.CallbackAfterCreateRoom\"}",
+		 "Live.CallbackAfterCreateRoom"},
 		{"{\"CallbackCommand\":\"x\"}", "x"},
 		{"{\"CallbackCommand\":\"012345678901234567890123456789012345678901234567890123456789012\"}",
 		 "012345678901234567890123456789012345678901234567890123456789012"},

@@ -65,13 +65,13 @@ static void test_parse_refuses_what_is_broken(void **state)
 		const char *text;
 		int error;
 	} rows[] = {
-		{"a=%", HW_QUERY_BAD_ESCAPE},	  {"a=%4", HW_QUERY_BAD_ESCAPE},  {"a=%4&b=1", HW_QUERY_BAD_ESCAPE},
-		{"a=%4g", HW_QUERY_BAD_ESCAPE},	  {"a=%g4", HW_QUERY_BAD_ESCAPE}, {"a=%%41", HW_QUERY_BAD_ESCAPE},
-		{"%=1", HW_QUERY_BAD_ESCAPE},	  {"a=%/0", HW_QUERY_BAD_ESCAPE}, {"a=%:0", HW_QUERY_BAD_ESCAPE},
-		{"a=%@0", HW_QUERY_BAD_ESCAPE},	  {"a=%G0", HW_QUERY_BAD_ESCAPE}, {"a=%`0", HW_QUERY_BAD_ESCAPE},
-		{"a=%00", HW_QUERY_BAD_BYTE},	  {"a%00b=1", HW_QUERY_BAD_BYTE}, {"a=%0a", HW_QUERY_BAD_BYTE},
-		{"a=%1f", HW_QUERY_BAD_BYTE},	  {"a=%7f", HW_QUERY_BAD_BYTE},	  {"a=\n", HW_QUERY_BAD_BYTE},
-		{"a\t=1", HW_QUERY_BAD_BYTE},	  {"a=\x7f", HW_QUERY_BAD_BYTE},  {"a=1&a=2", HW_QUERY_DUPLICATE},
+		{"a=%", HW_QUERY_BAD_ESCAPE},	   {"a=%4", HW_QUERY_BAD_ESCAPE},     {"a=%4&b=1", HW_QUERY_BAD_ESCAPE},
+		{"a=%4g", HW_QUERY_BAD_ESCAPE},	   {"a=%g4", HW_QUERY_BAD_ESCAPE},    {"a=%%41", HW_QUERY_BAD_ESCAPE},
+		{"%=1", HW_QUERY_BAD_ESCAPE},	   {"a=%/0", HW_QUERY_BAD_ESCAPE},    {"a=%:0", HW_QUERY_BAD_ESCAPE},
+		{"a=%@0", HW_QUERY_BAD_ESCAPE},	   {"a=%G0", HW_QUERY_BAD_ESCAPE},    {"a=%`0", HW_QUERY_BAD_ESCAPE},
+		{"a=%00", HW_QUERY_BAD_BYTE},	   {"a%00b=1", HW_QUERY_BAD_BYTE},    {"a=%0a", HW_QUERY_BAD_BYTE},
+		{"a=%1f", HW_QUERY_BAD_BYTE},	   {"a=%7f", HW_QUERY_BAD_BYTE},      {"a=\n", HW_QUERY_BAD_BYTE},
+		{"a\t=1", HW_QUERY_BAD_BYTE},	   {"a=\x7f", HW_QUERY_BAD_BYTE},     {"a=1&a=2", HW_QUERY_DUPLICATE},
 		{"a=1&b=2&a", HW_QUERY_DUPLICATE}, {"a=1&%61=1", HW_QUERY_DUPLICATE}, {"=1&=2", HW_QUERY_DUPLICATE},
 	};
 	struct hw_query query;

@@ -41,7 +41,7 @@ static void test_build_fits_the_largest_reply_and_refuses_a_small_output(void **
 	struct hw_callback_reply reply = {.error_code = INT64_MIN};
 	char out[HW_REPLY_BYTES_MAX] = "untouched";
 
-	(void)state; /* none */
+	(void)state;					       /* none */
 	memset(reply.error_info, 1, sizeof(reply.error_info)); /* not even a NUL */
 	assert_int_equal(hw_reply_build(&reply, out, 0), -1);
 	assert_int_equal(hw_reply_build(&reply, out, 1500), -1);
@@ -57,7 +57,9 @@ static void test_parse_reads_tolerantly(void **state)
 	} rows[] = {
 		{HW_REPLY_OK, {true, 0, ""}},
 		/* the vendor's sample */
-		{"{\n\"ActionStatus\": \"OK\",\n\"ErrorInfo\": \"\",\n\"ErrorCode\": 0 // Ignore the callback result\n}", {true, 0, ""}},
+		{"{\n\"ActionStatus\": \"OK\",\n\"ErrorInfo\": \"\",\n\"ErrorCode\": 0 // Ignore the callback "
+		 "result\n}",
+		 {true, 0, ""}},
 		{"{\"ActionStatus\":\"OK\"}", {true, 0, ""}},
 		{"{\"ActionStatus\":\"OK\",\"ErrorInfo\":null,\"ErrorCode\":null}", {true, 0, ""}},
 		{"{\"ActionStatus\":\"FAIL\",\"ErrorInfo\":\"why\",\"ErrorCode\":-1}", {false, -1, "why"}},
@@ -126,6 +128,8 @@ static void test_parse_says_what_is_wrong(void **state)
 		{"{\"ActionStatus\":\"OK\",\"x\":1/**/2}", "JSON"}, /* a comment parts tokens */
 		{"{,}", "JSON"},
 		{",}", "JSON"},
+		{" ,}", "JSON"},
+		{" }", "JSON"},
 		{"{\"ActionStatus\":\"OK\",,}", "JSON"},
 		{"{\"ActionStatus\":\"OK\",\"x\":[,]}", "JSON"},
 		{"{\"ActionStatus\":\"OK\",\"x\":,}", "JSON"},

@@ -40,10 +40,10 @@ static void test_verify_looks_at_the_time(void **state)
 		int64_t tolerance_s;
 		bool good;
 	} rows[] = {
-		{TIME + 60, 60, true},	{TIME + 61, 60, false}, {TIME - 60, 60, true}, {TIME - 61, 60, false},
-		{TIME, 0, true},	{TIME + 1, 0, false},	{TIME - 1, 0, false},  {TIME, -1, false},
-		{INT64_MIN, INT64_MAX, false}, {INT64_MAX, INT64_MAX, true}, {INT64_MAX, 60, false},
-		{INT64_MIN + TIME, 60, false},
+		{TIME + 60, 60, true},	      {TIME + 61, 60, false}, {TIME - 60, 60, true},
+		{TIME - 61, 60, false},	      {TIME, 0, true},	      {TIME + 1, 0, false},
+		{TIME - 1, 0, false},	      {TIME, -1, false},      {INT64_MIN, INT64_MAX, false},
+		{INT64_MAX, INT64_MAX, true}, {INT64_MAX, 60, false}, {INT64_MIN + TIME, 60, false},
 	};
 
 	(void)state; /* none */
@@ -91,8 +91,10 @@ static void test_verify_needs_a_token(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sign_gives_the_vendors_vector), cmocka_unit_test(test_verify_accepts_the_sign),
-		cmocka_unit_test(test_verify_looks_at_the_time),      cmocka_unit_test(test_verify_refuses_any_other_sign),
+		cmocka_unit_test(test_sign_gives_the_vendors_vector),
+		cmocka_unit_test(test_verify_accepts_the_sign),
+		cmocka_unit_test(test_verify_looks_at_the_time),
+		cmocka_unit_test(test_verify_refuses_any_other_sign),
 		cmocka_unit_test(test_verify_needs_a_token),
 	};
 

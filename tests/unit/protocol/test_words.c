@@ -31,9 +31,9 @@ static void test_platform_parse_takes_any_case(void **state)
 		const char *word;
 		enum hw_platform platform;
 	} rows[] = {
-		{"restapi", HW_PLATFORM_RESTAPI}, {"WEB", HW_PLATFORM_WEB},   {"android", HW_PLATFORM_ANDROID},
-		{"IOS", HW_PLATFORM_IOS},	  {"iOs", HW_PLATFORM_IOS},   {"windows", HW_PLATFORM_WINDOWS},
-		{"macOS", HW_PLATFORM_MAC},	  {"MACOS", HW_PLATFORM_MAC}, {"mac", HW_PLATFORM_MAC},
+		{"restapi", HW_PLATFORM_RESTAPI}, {"WEB", HW_PLATFORM_WEB},	    {"android", HW_PLATFORM_ANDROID},
+		{"IOS", HW_PLATFORM_IOS},	  {"iOs", HW_PLATFORM_IOS},	    {"windows", HW_PLATFORM_WINDOWS},
+		{"macOS", HW_PLATFORM_MAC},	  {"MACOS", HW_PLATFORM_MAC},	    {"mac", HW_PLATFORM_MAC},
 		{"ipad", HW_PLATFORM_IPAD},	  {"unknown", HW_PLATFORM_UNKNOWN},
 	};
 
