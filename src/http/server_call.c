@@ -226,12 +226,39 @@ static void server_call_read_peer(struct http_call *call, h2o_req_t *req)
 		(void)str_copy(call->peer, sizeof(call->peer), STR("0.0.0.0")); /* fits; the peer has just gone */
 }
 
+/* How many header lines say how long the body is. The library obeys one and drops the others; something before us may
+ * have obeyed another, and then the rest of the body would be taken for a request of its own. The raw header is still at
+ * the start of the connection's input, its names in lower case. */
+static unsigned server_call_length_lines(h2o_req_t *req)
+{
+	static const struct str names[] = {{"content-length:", 15}, {"transfer-encoding:", 18}};
+	const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
+	struct str rest = {input->bytes, input->size};
+	unsigned count = 0;
+	ptrdiff_t end;
+
+	while ((end = str_find_char(rest, '\n')) >= 0) {
+		struct str line = str_slice(rest, 0, (size_t)end);
+
+		if (line.len == 0 || (line.len == 1 && line.ptr[0] == '\r'))
+			break;
+		for (size_t i = 0; i < ARRAY_LEN(names); i++)
+			count += str_starts_with(line, names[i]);
+		rest = str_slice(rest, (size_t)end + 1, rest.len);
+	}
+	return count;
+}
+
 static int server_call_on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
 	struct http_server *server = ((struct server_handler *)handler)->server;
 	struct server_thread *thread = server_call_thread_of(req);
 	struct http_call *call;
 
+	if (server_call_length_lines(req) > 1) {
+		server_call_refuse(thread, req, HTTP_REFUSAL_BAD_REQUEST);
+		return 0;
+	}
 	if (req->entity.len > server->options.body_bytes_max) {
 		server_call_refuse(thread, req, HTTP_REFUSAL_BODY_TOO_LARGE);
 		return 0;
