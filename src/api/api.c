@@ -505,6 +505,15 @@ static int api_read_proxies(struct api *api, const char *text, struct error *err
 	return 0;
 }
 
+int api_check_proxies(const char *text, struct error *err)
+{
+	struct api api = {0};
+	int result = api_read_proxies(&api, text, err);
+
+	mem_free(api.proxies);
+	return result;
+}
+
 int api_open(const struct api_options *options, struct api **api_out, struct error *err)
 {
 	struct api *api = mem_zalloc(sizeof(*api));

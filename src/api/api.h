@@ -20,6 +20,10 @@ struct api_options {
 	uint64_t body_bytes_max;    /* of the HTTP server, for the text of the refusal */
 };
 
+/* The rule for `trusted_proxies`, for who checks settings before anything is opened. Errors ERR_INVALID, naming
+ * http.trusted_proxies. */
+MUST_CHECK int api_check_proxies(const char *text, struct error *err);
+
 /* Errors ERR_INVALID (a proxy that is no address). */
 MUST_CHECK int api_open(const struct api_options *options, struct api **api_out, struct error *err);
 /* Every call must have been answered. Accepts NULL. */

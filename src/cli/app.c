@@ -70,17 +70,14 @@ static void apps_append_number(const struct cli_line *line, enum option_id id, c
 
 static int apps_append_key(const struct cli_line *line, struct buf *body)
 {
-	const struct option_value *file = options_get(line, OPTION_KEY_FILE);
 	struct buf key;
-	struct error err;
-	int exit = CLI_DONE;
+	int exit;
 
-	if (!file->set)
+	if (!options_get(line, OPTION_KEY_FILE)->set)
 		return CLI_DONE;
 	buf_init(&key, HW_USERSIG_KEY_BYTES_MAX + 1024);
-	if (files_read_secret(file->text, HW_USERSIG_KEY_BYTES_MAX, &key, &err)) {
-		exit = cli_fail(line, CLI_IO, "--key-file: %s", err.text);
-	} else {
+	exit = options_read_secret(line, OPTION_KEY_FILE, HW_USERSIG_KEY_BYTES_MAX, &key);
+	if (exit == CLI_DONE) {
 		buf_append_c(body, ",\"Key\":");
 		buf_append_json_string(body, buf_str(&key));
 	}
@@ -119,6 +116,18 @@ static int apps_append_settable(const struct cli_line *line, struct buf *body)
 	if (overwrite || options_get(line, OPTION_NO_OVERWRITE)->set)
 		buf_printf(body, ",\"CallbackOverwrite\":%s", overwrite ? "true" : "false");
 	return apps_append_key(line, body);
+}
+
+/* What `create` and `set` send; the caller wipes `body`, in which a key may be. Returns CLI_DONE or the exit code. */
+static int apps_build_settable(const struct cli_line *line, uint32_t sdkappid, struct buf *body)
+{
+	int exit;
+
+	buf_init(body, APPS_BODY_BYTES_MAX);
+	buf_printf(body, "{\"SdkAppid\":%" PRIu32, sdkappid);
+	exit = apps_append_settable(line, body);
+	buf_append_char(body, '}');
+	return exit;
 }
 
 /* ---- showing ---- */
@@ -206,10 +215,7 @@ static int apps_create(const struct cli_line *line)
 
 	if (exit != CLI_DONE)
 		return exit;
-	buf_init(&body, APPS_BODY_BYTES_MAX);
-	buf_printf(&body, "{\"SdkAppid\":%" PRIu32, sdkappid);
-	exit = apps_append_settable(line, &body);
-	buf_append_char(&body, '}');
+	exit = apps_build_settable(line, sdkappid, &body);
 	if (exit == CLI_DONE)
 		exit = remote_run_manage(line, "app_create", &body, &answer);
 	files_wipe(&body);
@@ -217,8 +223,8 @@ static int apps_create(const struct cli_line *line)
 		return exit;
 	apps_print(line, "created app", answer.response);
 	if (!options_get(line, OPTION_JSON)->set)
-		(void)puts("Keep the key secret: with it UserSigs of this app are made. `highwater app show --reveal-key` "
-			   "shows it again."); /* standard output is all there is */
+		(void)printf("Keep the key secret: with it UserSigs of this app are made. `highwater app show %" PRIu32
+			     " --reveal-key` shows it again.\n", sdkappid); /* standard output is all there is */
 	remote_answer_free(&answer);
 	return CLI_DONE;
 }
@@ -273,10 +279,7 @@ static int apps_set(const struct cli_line *line)
 	if (!any)
 		return cli_fail(line, CLI_USAGE, "nothing to change: give at least one of --max, --mode, --thresholds, "
 						 "--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite");
-	buf_init(&body, APPS_BODY_BYTES_MAX);
-	buf_printf(&body, "{\"SdkAppid\":%" PRIu32, sdkappid);
-	exit = apps_append_settable(line, &body);
-	buf_append_char(&body, '}');
+	exit = apps_build_settable(line, sdkappid, &body);
 	(void)snprintf(done, sizeof(done), "changed app %" PRIu32, sdkappid); /* sized for it */
 	if (exit == CLI_DONE)
 		exit = apps_run_plain(line, "app_set", &body, done);

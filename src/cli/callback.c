@@ -66,8 +66,7 @@ static int callbacks_set_url(const struct cli_line *line, const struct remote_se
 	buf_append_c(&body, ",\"CallbackCommandList\":");
 	callbacks_append_commands(&body, commands);
 	buf_append_char(&body, '}');
-	exit = buf_ok(&body) ? callbacks_call_plain(line, sender, update ? "update_callback" : "set_callback", &body)
-			     : cli_fail(line, CLI_USAGE, "--commands is too long");
+	exit = callbacks_call_plain(line, sender, update ? "update_callback" : "set_callback", &body);
 	buf_fini(&body);
 	return exit;
 }
@@ -101,7 +100,6 @@ static int callbacks_check_set(const struct cli_line *line, struct buf *token)
 	const char *url = options_get(line, OPTION_URL)->text;
 	const struct option_value *file = options_get(line, OPTION_TOKEN_FILE);
 	const char *fault = hw_callback_url_check(url, strlen(url));
-	struct error err;
 
 	if (fault)
 		return cli_fail(line, CLI_USAGE, "--url: %s", fault);
@@ -109,9 +107,7 @@ static int callbacks_check_set(const struct cli_line *line, struct buf *token)
 		return cli_fail(line, CLI_USAGE, "--commands must be callback commands with commas between");
 	if (file->set && options_get(line, OPTION_NO_TOKEN)->set)
 		return cli_fail(line, CLI_USAGE, "--token-file and --no-token exclude each other");
-	if (file->set && files_read_secret(file->text, HW_TOKEN_BYTES_MAX, token, &err))
-		return cli_fail(line, CLI_IO, "--token-file: %s", err.text);
-	return CLI_DONE;
+	return file->set ? options_read_secret(line, OPTION_TOKEN_FILE, HW_TOKEN_BYTES_MAX, token) : CLI_DONE;
 }
 
 static int callbacks_set(const struct cli_line *line)
@@ -280,7 +276,7 @@ static int callbacks_list(const struct cli_line *line)
 		for (size_t i = 0; i < json_array_size(rows); i++)
 			callbacks_print_row(json_array_get(rows, i));
 		if (next > 1)
-			(void)puts("There are older ones; --limit N shows as many as it says.");
+			(void)puts("There may be older ones: --limit N shows up to N.");
 	}
 	json_decref(whole);
 	return exit;

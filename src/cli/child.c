@@ -110,10 +110,10 @@ bool child_stop(struct child *child, int timeout_ms)
 	return child->pid && child->ended && WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0;
 }
 
-static void child_print_tail(const char *path)
+void child_print_log(const struct child *child)
 {
 	char tail[CHILD_TAIL_BYTES + 1];
-	FILE *file = fopen(path, "re");
+	FILE *file = fopen(child->log_path, "re");
 	const char *start = tail;
 	size_t len;
 
@@ -128,7 +128,9 @@ static void child_print_tail(const char *path)
 	(void)fclose(file); /* only read from */
 	if (!start)
 		start = strchr(tail, '\n') ? strchr(tail, '\n') + 1 : tail;
-	(void)fprintf(stderr, "The end of its log, %s:\n%s", path, start); /* nobody else to tell, as below */
+	/* nobody else to tell, as below */
+	(void)fprintf(stderr, "The end of the log of highwater %s, %s:\n%s%s", child->name, child->log_path,
+		      *start ? start : "(nothing)\n", *start && tail[len - 1] != '\n' ? "\n" : "");
 }
 
 void child_print_end(const struct child *child)
@@ -140,5 +142,5 @@ void child_print_end(const struct child *child)
 			      strsignal(WTERMSIG(child->status)));
 	else
 		(void)fprintf(stderr, "highwater %s ended with exit code %d\n", child->name, WEXITSTATUS(child->status));
-	child_print_tail(child->log_path);
+	child_print_log(child);
 }

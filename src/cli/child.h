@@ -28,5 +28,7 @@ MUST_CHECK int child_start(const struct child_options *options, struct child *ou
 bool child_is_running(struct child *child);
 /* SIGTERM, SIGKILL after `timeout_ms`, and waits. Returns true when it ended by itself with exit code 0. */
 bool child_stop(struct child *child, int timeout_ms);
-/* Prints how it ended and the last lines of its log on standard error. */
+/* Prints the last lines of its log on standard error. */
+void child_print_log(const struct child *child);
+/* The same after how it ended. */
 void child_print_end(const struct child *child);

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #define MAIN_TEXT_BYTES_MAX (64 * 1024)
@@ -121,8 +122,10 @@ static int main_run(int argc, char **argv)
 	return main_unknown("", argv[0], NULL);
 }
 
-static int main_version(int argc)
+static int main_version(int argc, char **argv)
 {
+	if (argc > 1 && main_is_help(argv[1]))
+		return main_help();
 	if (argc > 1) {
 		(void)fprintf(stderr, "highwater version: takes no arguments\n"); /* as cli_fail */
 		return CLI_USAGE;
@@ -143,14 +146,14 @@ static int main_help_words(int argc, char **argv)
 	}
 	for (int i = 0; i < argc; i++)
 		words[i] = argv[i];
-	if (argc && strcmp(words[0], "version") && strcmp(words[0], "help")) {
+	if (argc && strcmp(words[0], "version") && !main_is_help(words[0])) {
 		words[argc] = help;
 		return main_run(argc + 1, words);
 	}
 	return main_help();
 }
 
-int main(int argc, char **argv)
+static int main_run_line(int argc, char **argv)
 {
 	if (argc < 2) {
 		(void)fprintf(stderr, "highwater: which command? `highwater help` shows all, `highwater demo` a demonstration.\n");
@@ -159,6 +162,17 @@ int main(int argc, char **argv)
 	if (main_is_help(argv[1]))
 		return main_help_words(argc - 2, argv + 2);
 	if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0)
-		return main_version(argc - 1);
+		return main_version(argc - 1, argv + 1);
 	return main_run(argc - 1, argv + 1);
+}
+
+/* What was printed may be the only copy of a key, or go to a full disk: only now is it known to be written. */
+int main(int argc, char **argv)
+{
+	int exit = main_run_line(argc, argv);
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return exit;
+	(void)fprintf(stderr, "highwater: writing standard output: %s\n", strerror(errno)); /* as cli_fail */
+	return exit == CLI_DONE ? CLI_IO : exit;
 }

@@ -1,6 +1,7 @@
 /* Reading a command's line; see options.h. */
 #include "cli/options.h"
 #include "base/settings.h"
+#include "cli/files.h"
 
 #include <highwater/usersig.h>
 
@@ -111,10 +112,7 @@ static int options_set(const struct option_row *row, const char *text, struct op
 		return 0;
 	if (str_to_u64(str_c(text), row->max, &value->number) == 0 && value->number >= row->min)
 		return 0;
-	if (row->max == INT64_MAX)
-		return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a whole number%s", row->name, text,
-				 row->min ? " above 0" : "");
-	return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a number from %llu to %llu", row->name, text,
+	return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a whole number from %llu to %llu", row->name, text,
 			 (unsigned long long)row->min, (unsigned long long)row->max);
 }
 
@@ -213,6 +211,15 @@ int options_parse(const struct cli_command *command, int argc, char **argv, stru
 		return -1;
 	*line_out = line;
 	return 0;
+}
+
+int options_read_secret(const struct cli_line *line, enum option_id id, size_t bytes_max, struct buf *out)
+{
+	struct error err;
+
+	if (files_read_secret(options_get(line, id)->text, bytes_max, out, &err))
+		return cli_fail(line, CLI_IO, "--%s: %s", option_rows[id].name, err.text);
+	return CLI_DONE;
 }
 
 /* ---- help ---- */

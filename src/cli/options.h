@@ -65,6 +65,10 @@ MUST_CHECK int options_parse(const struct cli_command *command, int argc, char *
 /* Usage, details and options of one command. */
 void options_help(const struct cli_command *command, struct buf *out);
 
+/* Reads the secret file that a given option names into `out`; see files_read_secret. Returns CLI_DONE, or the exit code
+ * after telling what is wrong. */
+MUST_CHECK int options_read_secret(const struct cli_line *line, enum option_id id, size_t bytes_max, struct buf *out);
+
 static inline const struct option_value *options_get(const struct cli_line *line, enum option_id id)
 {
 	return &line->options[id];

@@ -93,6 +93,8 @@ static int receiver_read_token(struct receiver *receiver, struct error *err)
 		buf_append_c(&receiver->token, variable);
 	if (!buf_ok(&receiver->token) || receiver->token.len > HW_TOKEN_BYTES_MAX)
 		return error_set(err, ERR_INVALID, RECEIVE_TOKEN_VARIABLE ": more than %d bytes", HW_TOKEN_BYTES_MAX);
+	if (!str_is_printable_ascii(buf_str(&receiver->token)))
+		return error_set(err, ERR_INVALID, RECEIVE_TOKEN_VARIABLE ": must be one line of printable ASCII");
 	return 0;
 }
 
@@ -150,15 +152,11 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
-	int number;
-
-	service_prepare();
-	log_setup(STDERR_FILENO, receiver->log_level);
+	service_prepare(receiver->log_level);
 	receiver->output_limit.interval_ms = 1000;
 	if (receiver_open(receiver, err))
 		return -1;
-	number = service_wait_signal();
-	log_event(LOG_LEVEL_INFO, "stopping", LOG_C("signal", strsignal(number)));
+	service_wait_signal();
 	service_close_http(&receiver->settings.http, &receiver->server, NULL, NULL);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #define REMOTE_TOKEN_BYTES_MAX 256
 #define REMOTE_REPLY_BYTES_MAX (8 * 1024 * 1024)
 #define REMOTE_URL_BYTES_MAX 8192
+#define REMOTE_SERVER "--server or HIGHWATER_SERVER: "
 #define REMOTE_SIG_EXPIRE_S 600 /* of a UserSig made for one call */
 
 /* ---- one exchange ---- */
@@ -138,7 +139,8 @@ int remote_build_url(const struct remote *remote, const struct remote_sender *se
 	char usersig[HW_USERSIG_BYTES_MAX + 1];
 
 	if (hw_usersig_generate(&params, usersig, sizeof(usersig)) < 0)
-		return error_set(err, ERR_INVALID, "no UserSig can be made for \"%.60s\": an identifier has 1 to %d bytes",
+		return error_set(err, ERR_INVALID,
+				 "no UserSig can be made for \"%.60s\": an identifier has 1 to %d bytes of UTF-8",
 				 sender->identifier, HW_IDENTIFIER_BYTES_MAX);
 	buf_printf(out, "%s%s?sdkappid=%" PRIu32 "&identifier=", remote->server, path, sender->sdkappid);
 	remote_append_encoded(out, sender->identifier);
@@ -181,11 +183,13 @@ int remote_of_line(const struct cli_line *line, struct remote *out)
 
 	if (!(str_starts_with(text, STR("http://")) && text.len > 7) &&
 	    !(str_starts_with(text, STR("https://")) && text.len > 8))
-		return cli_fail(line, CLI_USAGE, "--server: \"%.80s\" is no address such as http://127.0.0.1:8080", server);
+		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "\"%.80s\" is no address such as http://127.0.0.1:8080",
+				server);
 	if (text.ptr[text.len - 1] == '/' || !str_is_printable_ascii(text) || strpbrk(server, " ?#"))
-		return cli_fail(line, CLI_USAGE, "--server: give only scheme, host and port, such as http://127.0.0.1:8080");
+		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "\"%.80s\" holds more than scheme, host and port, as in "
+						 "http://127.0.0.1:8080", server);
 	if (text.len > 1024)
-		return cli_fail(line, CLI_USAGE, "--server: longer than 1024 bytes");
+		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "longer than 1024 bytes");
 	*out = (struct remote){
 		.server = server,
 		.ca_file = options_get(line, OPTION_CA_FILE)->text,
@@ -202,7 +206,7 @@ static const struct {
 	{HW_UNKNOWN_SDKAPPID, "`highwater app list` shows those that exist"},
 	{HW_CALLBACK_EXISTS, "add --update, or run `highwater callback delete` first"},
 	{HW_NO_CALLBACK, "`highwater callback set` makes one"},
-	{HW_NEEDS_ADMIN, "check --admin-token-file for app and callback list, --as for the others"},
+	{HW_NEEDS_ADMIN, "--as names who calls the app's API, --admin-token-file the token for the management API"},
 	{HW_SIG_WRONG_KEY, "check --key-file"},
 	{HW_NO_ROOM, "`highwater room list` shows the rooms"},
 	{HW_API_BUSY, "run it again in a moment"},
@@ -234,12 +238,20 @@ static int remote_judge(const struct cli_line *line, int result, struct remote_a
 	return told;
 }
 
+/* What every call needs. Returns CLI_DONE or the exit code. */
+static int remote_prepare(const struct cli_line *line, const struct buf *body, struct remote *out)
+{
+	if (!buf_ok(body))
+		return cli_fail(line, CLI_USAGE, "what was given is too long for one request");
+	return remote_of_line(line, out);
+}
+
 int remote_run_manage(const struct cli_line *line, const char *command, const struct buf *body,
 		      struct remote_answer *answer_out)
 {
 	struct remote remote;
 	struct error err;
-	int exit = remote_of_line(line, &remote);
+	int exit = remote_prepare(line, body, &remote);
 
 	if (exit != CLI_DONE)
 		return exit;
@@ -251,7 +263,7 @@ int remote_run_send(const struct cli_line *line, const struct remote_sender *sen
 {
 	struct remote remote;
 	struct error err;
-	int exit = remote_of_line(line, &remote);
+	int exit = remote_prepare(line, body, &remote);
 
 	if (exit != CLI_DONE)
 		return exit;
@@ -281,16 +293,14 @@ static int remote_key_from_server(const struct cli_line *line, struct remote_sen
 	return CLI_DONE;
 }
 
-static int remote_key_from_file(const struct cli_line *line, const char *path, struct remote_sender *out)
+static int remote_key_from_file(const struct cli_line *line, struct remote_sender *out)
 {
 	struct buf key;
-	struct error err;
-	int exit = CLI_DONE;
+	int exit;
 
 	buf_init(&key, HW_USERSIG_KEY_BYTES_MAX + 1024);
-	if (files_read_secret(path, HW_USERSIG_KEY_BYTES_MAX, &key, &err)) {
-		exit = cli_fail(line, CLI_IO, "--key-file: %s", err.text);
-	} else {
+	exit = options_read_secret(line, OPTION_KEY_FILE, HW_USERSIG_KEY_BYTES_MAX, &key);
+	if (exit == CLI_DONE) {
 		memcpy(out->key, key.ptr, key.len);
 		out->key_len = key.len;
 	}
@@ -300,7 +310,6 @@ static int remote_key_from_file(const struct cli_line *line, const char *path, s
 
 int remote_sender_of_line(const struct cli_line *line, struct remote_sender *out)
 {
-	const struct option_value *key_file = options_get(line, OPTION_KEY_FILE);
 	const struct option_value *platform = options_get(line, OPTION_PLATFORM);
 
 	*out = (struct remote_sender){
@@ -308,7 +317,9 @@ int remote_sender_of_line(const struct cli_line *line, struct remote_sender *out
 		.identifier = options_get(line, OPTION_AS)->text,
 		.platform = platform->set ? platform->text : NULL,
 	};
-	return key_file->set ? remote_key_from_file(line, key_file->text, out) : remote_key_from_server(line, out);
+	if (options_get(line, OPTION_KEY_FILE)->set)
+		return remote_key_from_file(line, out);
+	return remote_key_from_server(line, out);
 }
 
 int64_t remote_number(const json_t *object, const char *key)

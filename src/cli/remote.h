@@ -57,7 +57,8 @@ MUST_CHECK int remote_of_line(const struct cli_line *line, struct remote *out);
 MUST_CHECK int remote_sender_of_line(const struct cli_line *line, struct remote_sender *out);
 /* Judges an answer: CLI_DONE when the server did it, else the exit code after telling why. */
 MUST_CHECK int remote_tell(const struct cli_line *line, const struct remote_answer *answer);
-/* The two calls with their judgement; on CLI_DONE the caller frees the answer. */
+/* The two calls with their judgement; on CLI_DONE the caller frees the answer. A body that overflowed is told as too
+ * long. */
 MUST_CHECK int remote_run_manage(const struct cli_line *line, const char *command, const struct buf *body,
 				 struct remote_answer *answer_out);
 MUST_CHECK int remote_run_send(const struct cli_line *line, const struct remote_sender *sender, const char *path,

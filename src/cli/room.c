@@ -71,10 +71,7 @@ static int rooms_create(const struct cli_line *line)
 		buf_append_json_string(&body, str_c(owner->text));
 	}
 	buf_append_c(&body, options_get(line, OPTION_HIDDEN)->set ? ",\"IsPublicVisible\":false}}" : "}}");
-	if (!buf_ok(&body))
-		exit = cli_fail(line, CLI_USAGE, "the room's id, name and owner are too long");
-	else
-		exit = rooms_call(line, "create_room", &body, &answer);
+	exit = rooms_call(line, "create_room", &body, &answer);
 	buf_fini(&body);
 	if (exit != CLI_DONE)
 		return exit;
@@ -96,8 +93,7 @@ static int rooms_call_by_id(const struct cli_line *line, const char *command, st
 	buf_append_c(&body, "{\"RoomId\":");
 	buf_append_json_string(&body, str_c(line->arguments[0]));
 	buf_append_char(&body, '}');
-	exit = buf_ok(&body) ? rooms_call(line, command, &body, answer_out)
-			     : cli_fail(line, CLI_USAGE, "the room id is too long");
+	exit = rooms_call(line, command, &body, answer_out);
 	buf_fini(&body);
 	return exit;
 }
@@ -156,13 +152,15 @@ static void rooms_print_list(const json_t *rooms, bool more)
 	for (size_t i = 0; i < json_array_size(rooms); i++) {
 		const json_t *room = json_array_get(rooms, i);
 		char created[CLOCK_TEXT_BYTES];
+		int64_t created_s = 0;
 
-		clock_format(json_integer_value(json_object_get(room, "CreateTime")) * 1000, created);
+		(void)json_field_i64(room, "CreateTime", 0, INT64_MAX / 1000, &created_s); /* stays 0 */
+		clock_format(created_s * 1000, created);
 		(void)printf("%-24s  %-24s  %.19sZ  %s\n", remote_text(room, "RoomId"), remote_text(room, "Owner_Account"),
 			     created, remote_text(room, "RoomName"));
 	}
 	if (more)
-		(void)puts("There are more; --limit shows as many as it says.");
+		(void)puts("There may be more: --limit N shows up to N.");
 }
 
 /* Appends one page and replaces `next` by the name of the following one, "" at the end. */
@@ -185,7 +183,7 @@ static int rooms_fetch_page(const struct cli_line *line, const struct remote_sen
 	(void)json_array_extend(rooms, json_object_get(answer.response, "RoomList")); /* a page without is empty */
 	(void)json_field_str(answer.response, "Next", &following); /* absent at the end */
 	if (following.len && str_eq(following, buf_str(next)))
-		exit = cli_fail(line, CLI_IO, "the server's pages do not end");
+		exit = cli_fail(line, CLI_IO, "the server gave the same page twice");
 	buf_reset(next);
 	buf_append_str(next, following);
 	remote_answer_free(&answer);
@@ -208,6 +206,8 @@ static int rooms_fetch_list(const struct cli_line *line, struct buf *next, json_
 		left -= got < left ? got : left;
 		if (next->len == 0)
 			break;
+		if (got == 0 && exit == CLI_DONE) /* else this could go on for ever */
+			exit = cli_fail(line, CLI_IO, "the server's pages do not end");
 	}
 	mem_wipe(&sender, sizeof(sender));
 	return exit;

@@ -134,7 +134,8 @@ static int serve_check(void *target, struct error *err)
 	struct serve *serve = container_of(target, struct serve, settings);
 	const struct serve_settings *settings = &serve->settings;
 
-	return service_http_check(&settings->http, err) || serve_check_callback(settings, err) ||
+	return service_http_check(&settings->http, err) || api_check_proxies(settings->trusted_proxies, err) ||
+			       serve_check_callback(settings, err) ||
 			       serve_choice("callback.on_fail", settings->on_fail, &serve->verdict.on_fail, err) ||
 			       serve_choice("callback.on_unparsable", settings->on_unparsable,
 					    &serve->verdict.on_unparsable, err) ||
@@ -299,14 +300,10 @@ static void serve_close(struct serve *serve)
 
 static int serve_run_service(struct serve *serve, struct error *err)
 {
-	int number;
-
-	service_prepare();
-	log_setup(STDERR_FILENO, serve->log_level);
+	service_prepare(serve->log_level);
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
-	number = service_wait_signal();
-	log_event(LOG_LEVEL_INFO, "stopping", LOG_C("signal", strsignal(number)));
+	service_wait_signal();
 	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
 	return 0;
 }

@@ -206,12 +206,13 @@ static void service_stop_signals(sigset_t *out)
 	sigaddset(out, SIGINT);
 }
 
-void service_prepare(void)
+void service_prepare(enum log_level level)
 {
 	struct rlimit limit;
 	sigset_t signals;
 	int rc;
 
+	log_setup(STDERR_FILENO, level);
 	(void)prctl(PR_SET_NAME, "highwater"); /* a child of the demonstration runs as "exe" else; cannot fail */
 	service_stop_signals(&signals);
 	rc = pthread_sigmask(SIG_BLOCK, &signals, NULL);
@@ -224,7 +225,7 @@ void service_prepare(void)
 	}
 }
 
-int service_wait_signal(void)
+void service_wait_signal(void)
 {
 	sigset_t signals;
 	int number;
@@ -237,7 +238,7 @@ int service_wait_signal(void)
 	(void)signal(SIGINT, SIG_DFL);
 	rc = pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	assert(rc == 0);
-	return number;
+	log_event(LOG_LEVEL_INFO, "stopping", LOG_C("signal", strsignal(number)));
 }
 
 /* ---- ready and stopped ---- */

@@ -128,10 +128,11 @@ MUST_CHECK int service_file_check(const char *setting, const char *path, struct 
 /* What the HTTP settings mean for the server; handler, refuse and context are left to the caller. */
 struct http_server_options service_http_options(const struct service_http *http);
 
-/* Before any thread starts: blocks SIGTERM and SIGINT, ignores SIGPIPE, takes as many descriptors as allowed. */
-void service_prepare(void);
-/* Waits for SIGTERM or SIGINT and returns its number. From then on a further one ends the process at once. */
-int service_wait_signal(void);
+/* Before any thread starts: sends the log to standard error, blocks SIGTERM and SIGINT, ignores SIGPIPE, takes as many
+ * descriptors as allowed. */
+void service_prepare(enum log_level level);
+/* Waits for SIGTERM or SIGINT and logs "stopping". From then on a further one ends the process at once. */
+void service_wait_signal(void);
 
 /* Tells that everything is ready: the port file, then the log line "ready". */
 MUST_CHECK int service_ready(const struct service_http *http, unsigned port, struct error *err);

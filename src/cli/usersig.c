@@ -9,15 +9,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define USERSIG_SHOWN_MAX_S INT64_C(253402300799)
+
 /* Reads the key; the caller wipes it in any case. Returns CLI_DONE or the exit code. */
 static int usersig_read_key(const struct cli_line *line, struct buf *key)
 {
-	struct error err;
-
 	buf_init(key, HW_USERSIG_KEY_BYTES_MAX + 1024);
-	if (files_read_secret(options_get(line, OPTION_KEY_FILE)->text, HW_USERSIG_KEY_BYTES_MAX, key, &err))
-		return cli_fail(line, CLI_IO, "--key-file: %s", err.text);
-	return CLI_DONE;
+	return options_read_secret(line, OPTION_KEY_FILE, HW_USERSIG_KEY_BYTES_MAX, key);
 }
 
 static int usersig_generate(const struct cli_line *line)
@@ -42,14 +40,21 @@ static int usersig_generate(const struct cli_line *line)
 	return exit;
 }
 
+/* A UserSig may say any number of seconds; what is beyond the year 9999 is shown as its end. */
+static int64_t usersig_clamp(int64_t time_s)
+{
+	return time_s < USERSIG_SHOWN_MAX_S ? time_s : USERSIG_SHOWN_MAX_S;
+}
+
 static void usersig_print_facts(const struct hw_usersig_facts *facts, int64_t now_s)
 {
-	int64_t end_s = facts->time_s + facts->expire_s;
+	int64_t made_s = usersig_clamp(facts->time_s);
+	int64_t end_s = usersig_clamp(made_s + usersig_clamp(facts->expire_s));
 	int64_t left_s = end_s > now_s ? end_s - now_s : now_s - end_s;
 	char made[CLOCK_TEXT_BYTES];
 	char end[CLOCK_TEXT_BYTES];
 
-	clock_format(facts->time_s * 1000, made);
+	clock_format(made_s * 1000, made);
 	clock_format(end_s * 1000, end);
 	/* standard output is all there is */
 	(void)printf("%s\n  made     %.19sZ\n  expires  %.19sZ, %s%" PRId64 " d %" PRId64 " h %" PRId64 " min%s\n",
