@@ -1,7 +1,9 @@
 """Fixtures: a real backend process on loopback, on a free port, in a folder of its own."""
 
+import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import ssl
@@ -52,6 +54,8 @@ class Process:
         self.log_path = self.folder / f"{name}.log"
         self.child = None
         self.port = None
+        self.environment = {}
+        self.secrets = set()  # must never be in the log
 
     def start(self, seconds=30):
         self.port_file.unlink(missing_ok=True)
@@ -62,6 +66,7 @@ class Process:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=self.folder,
+                env={**os.environ, **self.environment},
             )
         deadline = time.monotonic() + seconds
         while not self.port_file.exists():
@@ -91,6 +96,14 @@ class Process:
         return self.child.returncode if self.child else None
 
 
+    def check_log(self):
+        """No secret may be in it: no key, no token, no UserSig, which begins with the mark of zlib in base64."""
+        log = self.log()
+        for secret in self.secrets:
+            assert secret not in log, f"a secret is in {self.log_path}"
+        assert not re.search(r"eJ[0-9A-Za-z*-]{40}", log), f"a UserSig is in {self.log_path}"
+
+
 class Backend(Process):
     """`highwater serve` with the management API at hand."""
 
@@ -110,8 +123,8 @@ class Backend(Process):
         )
         self.tls = None
 
-    def client(self):
-        return wire.Client(self.port, self.tls)
+    def client(self, **keywords):
+        return wire.Client(self.port, self.tls, **keywords)
 
     @property
     def token(self):
@@ -128,7 +141,9 @@ class Backend(Process):
         """Creates an app and, given a URL, switches the alert on."""
         made = self.manage("app_create", {"SdkAppid": sdkappid, **fields}).ok().response
         app = wire.App(self.client(), sdkappid, made["Key"])
+        self.secrets |= {made["Key"], self.token}
         if token:
+            self.secrets.add(token)
             app.config("set_callback_token", {"Token": token, "IsTokenEnable": True}).ok()
         if callback:
             app.config("set_callback", {"Url": callback, "CallbackCommandList": list(commands)}).ok()
@@ -136,6 +151,10 @@ class Backend(Process):
 
     def show(self, sdkappid=1400000001):
         return self.manage("app_show", {"SdkAppid": sdkappid}).ok().response
+
+    def made(self, sdkappid=1400000001):
+        """How many alerts the app has had, sent or not."""
+        return self.show(sdkappid)["CallbackSequence"]
 
     def deliveries(self, sdkappid=1400000001):
         """Every callback of the app, oldest first."""
@@ -172,11 +191,55 @@ def make_backend(tmp_path):
     statuses = [backend.stop() for backend in made]
     for backend, status in zip(made, statuses):
         assert status in (0, None, -signal.SIGKILL), f"exit status {status}\n{backend.log()}"
+        backend.check_log()
 
 
 @pytest.fixture
 def backend(make_backend):
     return make_backend()
+
+
+class AppBackend(Process):
+    """`highwater receive`, with its record."""
+
+    def __init__(self, folder, *arguments, sdkappids="1400000001", token=None, port="0"):
+        self.record = pathlib.Path(folder) / "callbacks.jsonl"
+        super().__init__(
+            folder,
+            "--http-listen",
+            f"127.0.0.1:{port}",
+            "--receive-sdkappids",
+            sdkappids,
+            "--receive-record",
+            str(self.record),
+            *arguments,
+            name="receive",
+        )
+        if token:
+            self.environment["HIGHWATER_RECEIVE_TOKEN"] = token
+            self.secrets.add(token)
+
+    def lines(self):
+        """The recorded callbacks; each line must be whole."""
+        text = self.record.read_bytes() if self.record.exists() else b""
+        assert text == b"" or text.endswith(b"\n"), text[-200:]
+        return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def make_app_backend(tmp_path):
+    made = []
+
+    def make(*arguments, folder="receive", start=True, **keywords):
+        receive = AppBackend(tmp_path / folder, *arguments, **keywords)
+        made.append(receive)
+        return receive.start() if start else receive
+
+    yield make
+    statuses = [receive.stop() for receive in made]
+    for receive, status in zip(made, statuses):
+        assert status in (0, None, -signal.SIGKILL), f"exit status {status}\n{receive.log()}"
+        receive.check_log()
 
 
 @pytest.fixture
@@ -212,15 +275,26 @@ def certificates(tmp_path_factory):
     for name in ("ca", "other"):
         openssl("req", "-x509", *new_key, "-days", "2", "-subj", f"/CN=test {name}", "-keyout", f"{name}.key",
                 "-out", f"{name}.pem")  # fmt: skip
-    openssl("req", *new_key, "-subj", "/CN=localhost", "-keyout", "leaf.key", "-out", "leaf.csr")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-            "-extfile", "san", "-out", "leaf.pem")  # fmt: skip
+
+    def leaf(name, names, days):
+        openssl("req", *new_key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        (folder / f"{name}.san").write_text(f"subjectAltName={names}\n")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", days, "-extfile", f"{name}.san", "-out", f"{name}.pem")  # fmt: skip
+
+    leaf("leaf", "IP:127.0.0.1,DNS:localhost", "2")
+    leaf("wrong-name", "DNS:elsewhere.example", "2")
+    leaf("expired", "IP:127.0.0.1", "-10")
     return folder
+
+
+def tls_of(certificates, name):
+    """A server's TLS with the certificate of that name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
+    return context
 
 
 @pytest.fixture(scope="session")
 def server_tls(certificates):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / "leaf.pem", certificates / "leaf.key")
-    return context
+    return tls_of(certificates, "leaf")

@@ -10,6 +10,7 @@ import http.client
 import http.server
 import json
 import random
+import socket
 import ssl
 import threading
 import time
@@ -36,6 +37,22 @@ def usersig(sdkappid, identifier, key, expire=86400, now=None, userbuf=None):
     facts["TLS.sig"] = base64.b64encode(digest).decode()
     packed = base64.b64encode(zlib.compress(json.dumps(facts).encode())).decode()
     return packed.replace("+", "*").replace("/", "-").replace("=", "_")
+
+
+def sign(token, request_time):
+    """The vendor's Sign of a callback."""
+    return hashlib.sha256(f"{token}{request_time}".encode()).hexdigest()
+
+
+def wait(condition, seconds=20, what="condition"):
+    """Waits until condition() is true; returns what it gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        time.sleep(0.01)
 
 
 class Reply:
@@ -73,20 +90,26 @@ class Reply:
 
 
 class Client:
-    """Talks to a backend over one kept connection."""
+    """Talks to a backend over one kept connection. For one thread.
 
-    def __init__(self, port, tls=None, host="127.0.0.1"):
+    `source` is the address to call from: all of 127.0.0.0/8 is this machine. With `once` a call is never sent again
+    when the kept connection turns out to be closed, so that each call has at most one effect.
+    """
+
+    def __init__(self, port, tls=None, host="127.0.0.1", source=None, once=False):
+        address = (source, 0) if source else None
         self.make = lambda: (
-            http.client.HTTPSConnection(host, port, timeout=20, context=tls)
+            http.client.HTTPSConnection(host, port, timeout=20, context=tls, source_address=address)
             if tls
-            else http.client.HTTPConnection(host, port, timeout=20)
+            else http.client.HTTPConnection(host, port, timeout=20, source_address=address)
         )
+        self.attempts = (1,) if once else (0, 1)
         self.connection = self.make()
 
     def post(self, path, body, headers=None, method="POST"):
         if not isinstance(body, (bytes, type(None))):
             body = json.dumps(body).encode()
-        for attempt in (0, 1):
+        for attempt in self.attempts:
             try:
                 self.connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
                 answer = self.connection.getresponse()
@@ -108,6 +131,10 @@ class App:
         self.client = client
         self.sdkappid = sdkappid
         self.key = key
+
+    def over(self, client):
+        """The same app over another connection."""
+        return App(client, self.sdkappid, self.key)
 
     def query(self, identifier="administrator", **changes):
         fields = {
@@ -134,6 +161,11 @@ class App:
         info = {"RoomId": room_id, "RoomType": "Live", **fields}
         return self.rest("create_room", {"RoomInfo": info})
 
+    def fill(self, first, last):
+        """Creates the rooms r<first> to r<last>."""
+        for number in range(first, last + 1):
+            self.create(f"r{number}").ok()
+
     def create_as(self, room_id, identifier, platform, **fields):
         info = {"RoomId": room_id, "RoomType": "Live", **fields}
         return self.user("create_room", {"RoomInfo": info}, identifier, platform)
@@ -156,24 +188,97 @@ OK_REPLY = b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
 ALERT = "Live.CallbackAfterCreateRoomReachingThreshold"
 
 
+class Raw:
+    """A bare connection, for what an HTTP library would not send."""
+
+    def __init__(self, port, seconds=20):
+        self.socket = socket.create_connection(("127.0.0.1", port), seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.input = self.socket.makefile("rb")
+
+    def send(self, *pieces):
+        """Sends what the peer still takes; it may have closed already."""
+        try:
+            for piece in pieces:
+                self.socket.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def reply(self):
+        """The next reply on the connection, or None when it was closed instead."""
+        try:
+            answer = http.client.HTTPResponse(self)
+            answer.begin()
+            return Reply(answer.status, answer.read())
+        except (http.client.BadStatusLine, ConnectionResetError):
+            return None
+
+    def makefile(self, mode):
+        assert mode == "rb"
+        return _Kept(self.input)
+
+    def rest(self):
+        """All that comes until the peer closes; a reset counts as closing."""
+        try:
+            return self.input.read()
+        except ConnectionResetError:
+            return b""
+
+    def close(self):
+        self.input.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+
+class _Kept:
+    """A file that survives being closed: http.client closes what it has read from."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def close(self):
+        pass
+
+
 class Receiver:
     """An App backend for tests: keeps every request, and answers what `behave` says.
 
-    `behave(number, request)` returns (status, headers, body) or None to close without an answer; `number` counts from 1.
+    `behave(number, request)` returns (status, headers, body), bytes to send as they are, or None; the last two close
+    the connection. `number` counts from 1. A receiver that is down refuses connections and hangs up on kept ones; it
+    comes up again at the same port.
     """
 
     def __init__(self, behave=None, tls=None, port=0):
         self.requests = []
         self.changed = threading.Condition()
         self.behave = behave or (lambda number, request: (200, {}, OK_REPLY))
+        self.tls = tls
+        self.scheme = "https" if tls else "http"
+        self.port = port
+        self.server = None
+        self.up()
+
+    def _handler(self):
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
             timeout = 30
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                if receiver.server is not self.server:
+                    self.close_connection = True
+                    return
                 url = urllib.parse.urlsplit(self.path)
                 request = {
                     "path": self.path,
@@ -190,8 +295,15 @@ class Receiver:
                     number = len(receiver.requests)
                     receiver.changed.notify_all()
                 answer = receiver.behave(number, request)
-                if answer is None:
+                try:
+                    self.answer(answer)
+                except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
                     self.close_connection = True
+
+            def answer(self, answer):
+                if answer is None or isinstance(answer, bytes):
+                    self.close_connection = True
+                    self.wfile.write(answer or b"")
                     return
                 status, headers, payload = answer
                 self.send_response(status)
@@ -199,14 +311,14 @@ class Receiver:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
-                try:
-                    self.wfile.write(payload)
-                except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                    self.close_connection = True
+                self.wfile.write(payload)
 
             def log_message(self, *args):
                 pass
 
+        return Handler
+
+    def up(self):
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 128
@@ -214,17 +326,32 @@ class Receiver:
             def handle_error(self, request, client_address):
                 pass  # a backend that was killed leaves connections behind
 
-        self.server = Server(("127.0.0.1", port), Handler)
-        if tls:
-            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
+        self.server = Server(("127.0.0.1", self.port), self._handler())
+        if self.tls:
+            self.server.socket = self.tls.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.scheme = "https" if tls else "http"
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
+
+    def down(self):
+        if not self.server:
+            return
+        server, self.server = self.server, None
+        server.shutdown()
+        server.server_close()
+        self.thread.join(10)
+
+    close = down
 
     @property
     def url(self):
         return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def by_sequence(self):
+        """The requests in the order of their events, one for each event."""
+        with self.changed:
+            found = {int(request["headers"]["highwater-sequence"]): request for request in self.requests}
+        return [found[sequence] for sequence in sorted(found)]
 
     def wait_for(self, count, seconds=15):
         """Waits until `count` requests have come; returns them."""
@@ -238,8 +365,3 @@ class Receiver:
         with self.changed:
             assert self.changed.wait_for(lambda: condition(self.requests), seconds), f"{len(self.requests)} callbacks"
             return list(self.requests)
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(10)
