@@ -56,7 +56,7 @@ struct str str_slice(struct str s, size_t start, size_t len)
 		start = s.len;
 	if (len > s.len - start)
 		len = s.len - start;
-	return (struct str){s.ptr ? s.ptr + start : NULL, len};
+	return (struct str){start ? s.ptr + start : s.ptr, len}; /* start > 0 only where there are bytes */
 }
 
 int str_to_u64(struct str s, uint64_t max, uint64_t *out)
