@@ -87,7 +87,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 		whole = line.len;
 		log_append_field(&line, &fields[i]);
 	}
-	if (!buf_ok(&line)) { /* the field that did not fit goes, half a value would open a quote; say that it is missing */
+	if (!buf_ok(&line)) { /* the field that did not fit goes: half a value may leave a quote open; say so */
 		line.overflow = false;
 		line.len = whole;
 		line.bytes_max += sizeof(" cut=true");

@@ -20,8 +20,8 @@ struct mailbox {
 };
 
 void mailbox_init(struct mailbox *box, void (*wake)(void *context), void *context);
-/* The box must be empty: its owner has stopped and nobody posts any more (asserted). Having drained the last mail is not
- * enough: its poster may still be about to call `wake`, so posters must have returned, for example by being joined. */
+/* The box must be empty: its owner has stopped and nobody posts any more (asserted). To have drained the last mail is
+ * not enough: its poster may still be about to call `wake`, so posters must have returned, e.g. by being joined. */
 void mailbox_fini(struct mailbox *box);
 
 /* Threads: any. */

@@ -442,7 +442,9 @@ int hook_start(struct hook *hook, struct error *err)
 {
 	int rc;
 
+	pthread_mutex_lock(&hook->lock); /* the engine runs: hook_stored may be called already */
 	hook->hint_all = true; /* what earlier runs left */
+	pthread_mutex_unlock(&hook->lock);
 	rc = pthread_create(&hook->thread, NULL, hook_main, hook);
 	if (rc)
 		return error_set_errno(err, rc, "starting the delivery thread");

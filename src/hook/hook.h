@@ -29,7 +29,7 @@ MUST_CHECK int hook_open(const struct hook_options *options, struct engine *engi
 MUST_CHECK int hook_start(struct hook *hook, struct error *err);
 /* Starts nothing new, waits for attempts in flight (at most total_timeout_ms) and for their marks; before engine_stop. */
 void hook_stop(struct hook *hook);
-/* Accepts NULL. */
+/* After engine_stop: until then the writer may tell of callbacks, or be about to wake us. Accepts NULL. */
 void hook_close(struct hook **hook);
 
 struct hook_stats {

@@ -117,8 +117,7 @@ static void test_buf_writes_numbers(void **state)
 	buf_append_i64(&buf, -1);
 	buf_append_char(&buf, ' ');
 	buf_append_hex(&buf, "\x00\x7f\xff", 3);
-	assert_string_equal(buf_c(&buf),
-			    "0 18446744073709551615 -9223372036854775808 9223372036854775807 -1 007fff");
+	assert_string_equal(buf_c(&buf), "0 18446744073709551615 -9223372036854775808 9223372036854775807 -1 007fff");
 	buf_fini(&buf);
 }
 

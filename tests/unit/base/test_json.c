@@ -40,28 +40,28 @@ static void test_json_refuses_what_is_not_strict(void **state)
 		{"{} {}", 5},
 		{"{}x", 3},
 		{"1 2", 3},
-		{"{}\0", 3},		  /* NUL after the value */
+		{"{}\0", 3}, /* NUL after the value */
 		{"\0{}", 3},
 		{"[1,]", 4},
 		{"{\"a\":1,}", 8},
 		{"{a:1}", 5},
 		{"{'a':1}", 7},
-		{"{\"a\":1,\"a\":2}", 13}, /* duplicate */
+		{"{\"a\":1,\"a\":2}", 13},	 /* duplicate */
 		{"{\"a\":1,\"\\u0061\":2}", 18}, /* duplicate once decoded */
 		{"{\"x\":{\"a\":1,\"a\":1}}", 19},
-		{"\"\\u0000\"", 8},	  /* NUL in a string */
+		{"\"\\u0000\"", 8}, /* NUL in a string */
 		{"{\"a\\u0000b\":1}", 14},
-		{"\"\\ud800\"", 8},	  /* lone surrogates */
+		{"\"\\ud800\"", 8}, /* lone surrogates */
 		{"\"\\udc00\"", 8},
 		{"\"\\ud800\\ud800\"", 14},
 		{"\"\\ud800x\"", 9},
-		{"\"\xff\"", 3},	  /* not UTF-8 */
+		{"\"\xff\"", 3}, /* not UTF-8 */
 		{"\"\xc0\x80\"", 4},
 		{"\"\xed\xa0\x80\"", 5},
 		{"\"\xe2\x82\"", 4},
 		{"{\"\xff\":1}", 7},
-		{"\xef\xbb\xbf{}", 5},	  /* byte order mark */
-		{"\"a\nb\"", 5},	  /* raw control character */
+		{"\xef\xbb\xbf{}", 5}, /* byte order mark */
+		{"\"a\nb\"", 5},       /* raw control character */
 		{"\"abc", 4},
 		{"\"\\", 2},
 		{"\"\\x41\"", 6},
@@ -98,8 +98,16 @@ static void test_json_refuses_what_is_not_strict(void **state)
 
 static void test_json_accepts_any_value(void **state)
 {
-	static const char *const rows[] = {"{}", "[]", "1", "\"x\"", "true", "null", " {\"a\" : [1, -2.5e3]} \n",
-					   "9223372036854775807", "-9223372036854775808", "\"\\ud83d\\ude00\"",
+	static const char *const rows[] = {"{}",
+					   "[]",
+					   "1",
+					   "\"x\"",
+					   "true",
+					   "null",
+					   " {\"a\" : [1, -2.5e3]} \n",
+					   "9223372036854775807",
+					   "-9223372036854775808",
+					   "\"\\ud83d\\ude00\"",
 					   "\"\xf0\x9f\x98\x80\""};
 
 	(void)state;
@@ -198,7 +206,7 @@ static void test_json_field_str(void **state)
 	static const struct {
 		const char *key;
 		enum json_found want;
-	} rows[] = {{"s", JSON_FOUND}, {"e", JSON_FOUND},  {"i", JSON_WRONG}, {"t", JSON_WRONG},
+	} rows[] = {{"s", JSON_FOUND}, {"e", JSON_FOUND},  {"i", JSON_WRONG},  {"t", JSON_WRONG},
 		    {"o", JSON_WRONG}, {"n", JSON_ABSENT}, {"x", JSON_ABSENT}, {"S", JSON_ABSENT}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -218,9 +226,9 @@ static void test_json_field_i64(void **state)
 		const char *key;
 		int64_t min, max;
 		enum json_found want;
-	} rows[] = {{"i", 5, 5, JSON_FOUND},	    {"i", 6, 9, JSON_WRONG},	     {"i", 0, 4, JSON_WRONG},
-		    {"neg", -5, -5, JSON_FOUND},    {"neg", 0, 9, JSON_WRONG},	     {"r", 0, 9, JSON_WRONG},
-		    {"digits", 0, 999, JSON_WRONG}, {"n", 0, 9, JSON_ABSENT},	     {"x", 0, 9, JSON_ABSENT},
+	} rows[] = {{"i", 5, 5, JSON_FOUND},	    {"i", 6, 9, JSON_WRONG},	      {"i", 0, 4, JSON_WRONG},
+		    {"neg", -5, -5, JSON_FOUND},    {"neg", 0, 9, JSON_WRONG},	      {"r", 0, 9, JSON_WRONG},
+		    {"digits", 0, 999, JSON_WRONG}, {"n", 0, 9, JSON_ABSENT},	      {"x", 0, 9, JSON_ABSENT},
 		    {"t", 0, 9, JSON_WRONG},	    {"big", 0, INT64_MAX, JSON_FOUND}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -238,11 +246,12 @@ static void test_json_field_loose_u64(void **state)
 		uint64_t max;
 		enum json_found want;
 		uint64_t value;
-	} rows[] = {{"i", 5, JSON_FOUND, 5},	     {"i", 4, JSON_WRONG, 77},	  {"digits", 123, JSON_FOUND, 123},
-		    {"digits", 122, JSON_WRONG, 77}, {"neg", 9, JSON_WRONG, 77},  {"minus", 9, JSON_WRONG, 77},
-		    {"hex", 99, JSON_WRONG, 77},     {"e", 9, JSON_WRONG, 77},	  {"r", 9, JSON_WRONG, 77},
-		    {"n", 9, JSON_ABSENT, 77},	     {"f", 9, JSON_WRONG, 77},
-		    {"big", UINT64_MAX, JSON_FOUND, INT64_MAX}};
+	} rows[] = {{"i", 5, JSON_FOUND, 5},	      {"i", 4, JSON_WRONG, 77},
+		    {"digits", 123, JSON_FOUND, 123}, {"digits", 122, JSON_WRONG, 77},
+		    {"neg", 9, JSON_WRONG, 77},	      {"minus", 9, JSON_WRONG, 77},
+		    {"hex", 99, JSON_WRONG, 77},      {"e", 9, JSON_WRONG, 77},
+		    {"r", 9, JSON_WRONG, 77},	      {"n", 9, JSON_ABSENT, 77},
+		    {"f", 9, JSON_WRONG, 77},	      {"big", UINT64_MAX, JSON_FOUND, INT64_MAX}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		uint64_t out = 77;

@@ -54,7 +54,8 @@ static void test_log_writes_typed_fields(void **state)
 
 	log_event(LOG_LEVEL_WARN, "thing_happened", LOG_STR("room", STR("r1")), LOG_I64("delta", -5),
 		  LOG_U64("big", UINT64_MAX));
-	assert_string_equal(line(capture), "level=warn event=thing_happened room=r1 delta=-5 big=18446744073709551615\n");
+	assert_string_equal(line(capture),
+			    "level=warn event=thing_happened room=r1 delta=-5 big=18446744073709551615\n");
 }
 
 static void test_log_escapes_values(void **state)

@@ -54,7 +54,7 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 
 	settings_fini(&fixture->settings);
-	(void)unlink(fixture->path); /* a temporary file */
+	(void)unlink(fixture->path);	       /* a temporary file */
 	(void)unsetenv("HIGHWATER_A_B_COUNT"); /* what the tests set */
 	(void)unsetenv("HIGHWATER_HTTP_LISTEN");
 	(void)unsetenv("HIGHWATER_A_WAIT");
@@ -242,8 +242,8 @@ static void test_settings_bools(void **state)
 	static const struct {
 		const char *word;
 		int want;
-	} table[] = {{"true", 1}, {"yes", 1}, {"on", 1},  {"false", 0}, {"no", 0},
-		     {"off", 0},  {"1", -1},  {"True", -1}, {"", -1},	 {"onn", -1}};
+	} table[] = {{"true", 1}, {"yes", 1}, {"on", 1},    {"false", 0}, {"no", 0},
+		     {"off", 0},  {"1", -1},  {"True", -1}, {"", -1},	  {"onn", -1}};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct fixture *fixture = *state;
@@ -355,11 +355,20 @@ static void test_settings_flags(void **state)
 		int want;
 		uint64_t count;
 	} table[] = {
-		{"--a-b-count", "7", 1, 7},	{"--a-b-count=8", NULL, 1, 8}, {"--a-b-count=", NULL, -1, 5},
-		{"--a-b-count", NULL, -1, 5},	{"--a-b-count", "x", -1, 5},   {"--a.b_count", "7", 0, 5},
-		{"--a-b", "7", 0, 5},		{"--a-b-counts", "7", 0, 5},   {"-a-b-count", "7", 0, 5},
-		{"a-b-count", "7", 0, 5},	{"--", "7", 0, 5},	       {"", "7", 0, 5},
-		{"--A-B-COUNT", "7", 0, 5},	{"--a-b-count=7=8", NULL, -1, 5},
+		{"--a-b-count", "7", 1, 7},
+		{"--a-b-count=8", NULL, 1, 8},
+		{"--a-b-count=", NULL, -1, 5},
+		{"--a-b-count", NULL, -1, 5},
+		{"--a-b-count", "x", -1, 5},
+		{"--a.b_count", "7", 0, 5},
+		{"--a-b", "7", 0, 5},
+		{"--a-b-counts", "7", 0, 5},
+		{"-a-b-count", "7", 0, 5},
+		{"a-b-count", "7", 0, 5},
+		{"--", "7", 0, 5},
+		{"", "7", 0, 5},
+		{"--A-B-COUNT", "7", 0, 5},
+		{"--a-b-count=7=8", NULL, -1, 5},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {

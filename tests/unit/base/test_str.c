@@ -50,8 +50,8 @@ static void test_str_compare_orders_bytes_then_length(void **state)
 	static const struct {
 		struct str a, b;
 		int sign;
-	} rows[] = {{{"", 0}, {"", 0}, 0},	 {{"", 0}, {"a", 1}, -1},   {{"a", 1}, {"", 0}, 1},
-		    {{"a", 1}, {"ab", 2}, -1},	 {{"ab", 2}, {"a", 1}, 1},  {{"b", 1}, {"ab", 2}, 1},
+	} rows[] = {{{"", 0}, {"", 0}, 0},	{{"", 0}, {"a", 1}, -1},   {{"a", 1}, {"", 0}, 1},
+		    {{"a", 1}, {"ab", 2}, -1},	{{"ab", 2}, {"a", 1}, 1},  {{"b", 1}, {"ab", 2}, 1},
 		    {{"\xff", 1}, {"a", 1}, 1}, {{"a\0", 2}, {"a", 1}, 1}, {{"ab", 2}, {"ab", 2}, 0}};
 
 	(void)state;
@@ -80,8 +80,9 @@ static void test_str_slice_clamps(void **state)
 	static const struct {
 		size_t start, len;
 		const char *want;
-	} rows[] = {{0, 3, "abc"}, {0, 99, "abc"},     {1, 1, "b"},	   {1, SIZE_MAX, "bc"}, {3, 1, ""},
-		    {4, 1, ""},	   {SIZE_MAX, 1, ""}, {SIZE_MAX, SIZE_MAX, ""}, {2, 0, ""}};
+	} rows[] = {{0, 3, "abc"}, {0, 99, "abc"}, {1, 1, "b"},	      {1, SIZE_MAX, "bc"},
+		    {3, 1, ""},	   {4, 1, ""},	   {SIZE_MAX, 1, ""}, {SIZE_MAX, SIZE_MAX, ""},
+		    {2, 0, ""}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -169,7 +170,7 @@ static void test_str_utf8_table(void **state)
 		{{"\xef\xbf\xbf", 3}, true},
 		{{"\xf0\x90\x80\x80", 4}, true},
 		{{"\xf4\x8f\xbf\xbf", 4}, true},
-		{{"\x80", 1}, false},		  /* continuation alone */
+		{{"\x80", 1}, false}, /* continuation alone */
 		{{"\xbf", 1}, false},
 		{{"\xc0\x80", 2}, false},	  /* overlong NUL */
 		{{"\xc1\xbf", 2}, false},	  /* overlong */

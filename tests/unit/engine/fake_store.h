@@ -23,8 +23,8 @@ struct fake_store {
 	struct store *inner;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool gate_closed;  /* commits wait */
-	unsigned at_gate;  /* commits that reached the gate, ever */
+	bool gate_closed; /* commits wait */
+	unsigned at_gate; /* commits that reached the gate, ever */
 	unsigned calls[FAKE_CALLS];
 	unsigned fail_at[FAKE_CALLS]; /* 1 for the next call; 0 for none */
 	bool for_ever;
@@ -98,7 +98,8 @@ static inline void fake_close(struct store *base)
 
 static inline struct fake_store *fake_store_new(void)
 {
-	static const struct store_ops ops = {fake_load, fake_commit, fake_abandon, fake_tidy, fake_close, fake_reader_open};
+	static const struct store_ops ops = {fake_load, fake_commit, fake_abandon,
+					     fake_tidy, fake_close,  fake_reader_open};
 	struct fake_store *store = mem_zalloc(sizeof(*store));
 	struct error err;
 

@@ -134,8 +134,8 @@ static void *read_many(void *context)
 		for (uint32_t i = 0; i < APPS; i++) {
 			const struct directory_entry *entry = directory_acquire(race->directory, i + 1);
 
-			if (entry && (entry->config.sdkappid != i + 1 ||
-				      entry->config.number != entry->config.room_count_max))
+			if (entry &&
+			    (entry->config.sdkappid != i + 1 || entry->config.number != entry->config.room_count_max))
 				atomic_fetch_add(&race->torn, 1);
 			if (entry && held[i] && entry->generation < held[i]->generation)
 				atomic_fetch_add(&race->torn, 1);

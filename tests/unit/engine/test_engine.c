@@ -12,7 +12,7 @@ struct fixture {
 	struct fake_store *store;
 	struct engine *engine;
 	struct post_office office;
-	unsigned stored; /* callbacks the listener was told of */
+	unsigned stored;     /* callbacks the listener was told of */
 	bool answered_early; /* an answer was there before the listener was told */
 };
 
@@ -76,8 +76,8 @@ static void hold_writer(struct fixture *fixture, struct test_job *holder)
 	before = fixture->store->at_gate;
 	pthread_mutex_unlock(&fixture->store->lock);
 	fake_gate(fixture->store, true);
-	assert_int_equal(test_job_submit(fixture->engine, &fixture->office, holder, world_command(COMMAND_CALLBACK_DELETE, 1),
-					 &err),
+	assert_int_equal(test_job_submit(fixture->engine, &fixture->office, holder,
+					 world_command(COMMAND_CALLBACK_DELETE, 1), &err),
 			 0);
 	fake_wait_at_gate(fixture->store, before + 1);
 }
@@ -270,10 +270,11 @@ static void fail_one_batch(struct fixture *fixture, enum error_class class)
 	struct error err;
 
 	hold_writer(fixture, &holder);
-	assert_int_equal(test_job_submit(fixture->engine, &fixture->office, &jobs[0], update_url("http://b/"), &err), 0);
-	assert_int_equal(test_job_create_room(fixture->engine, &fixture->office, &jobs[1], 7, &err), 0);
-	assert_int_equal(test_job_submit(fixture->engine, &fixture->office, &jobs[2], world_destroy(APP, "none", "x"), &err),
+	assert_int_equal(test_job_submit(fixture->engine, &fixture->office, &jobs[0], update_url("http://b/"), &err),
 			 0);
+	assert_int_equal(test_job_create_room(fixture->engine, &fixture->office, &jobs[1], 7, &err), 0);
+	assert_int_equal(
+		test_job_submit(fixture->engine, &fixture->office, &jobs[2], world_destroy(APP, "none", "x"), &err), 0);
 	fake_gate(fixture->store, false);
 	post_office_wait(&fixture->office, 4);
 	for (unsigned i = 0; i < 3; i++) {
@@ -297,8 +298,10 @@ static void test_engine_failed_batch_changes_nothing_and_the_engine_goes_on(void
 		for (enum fake_call call = FAKE_LOAD; call <= FAKE_COMMIT; call++) {
 			fake_fail(fixture->store, call, 2, false, classes[i]); /* the first is the holder's */
 			fail_one_batch(fixture, classes[i]);
-			assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_create(APP, "r7", "u")), HW_OK);
-			assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_destroy(APP, "r7", "u")), HW_OK);
+			assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_create(APP, "r7", "u")),
+					 HW_OK);
+			assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_destroy(APP, "r7", "u")),
+					 HW_OK);
 		}
 	}
 	engine_stats(fixture->engine, &stats);
@@ -464,7 +467,8 @@ static void test_engine_reads_run_in_order_and_see_what_was_answered(void **stat
 		char room_id[8];
 
 		(void)snprintf(room_id, sizeof(room_id), "r%u", i); /* fits */
-		assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_create(APP, room_id, "u")), HW_OK);
+		assert_int_equal(test_job_do(fixture->engine, &fixture->office, world_create(APP, room_id, "u")),
+				 HW_OK);
 		submit_look(fixture, &reads[i]);
 		post_office_wait(&fixture->office, 1);
 		assert_int_equal(reads[i].count, i + 1);

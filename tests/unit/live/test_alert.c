@@ -8,9 +8,11 @@
 
 static struct alert_policy policy_of(enum alert_mode mode, unsigned margin, unsigned step, const char *thresholds)
 {
-	struct alert_policy policy = {
-		.mode = mode, .rearm_margin = (uint8_t)margin, .step_percent = (uint8_t)step, .threshold_count = 1,
-		.thresholds = {70}};
+	struct alert_policy policy = {.mode = mode,
+				      .rearm_margin = (uint8_t)margin,
+				      .step_percent = (uint8_t)step,
+				      .threshold_count = 1,
+				      .thresholds = {70}};
 	struct error err;
 
 	assert_int_equal(alert_thresholds_parse(str_c(thresholds), &policy, &err), 0);
@@ -24,12 +26,39 @@ static void test_alert_first_count_that_reaches_a_line(void **state)
 		unsigned line;
 		uint64_t first;
 	} rows[] = {
-		{0, 70, 1},   {0, 1, 1},     {0, 100, 1},    {1, 1, 1},	    {1, 70, 1},	   {1, 100, 1},
-		{2, 50, 1},   {2, 51, 2},    {2, 70, 2},     {2, 100, 2},   {3, 33, 1},	   {3, 34, 2},
-		{3, 66, 2},   {3, 67, 3},    {3, 70, 3},     {3, 100, 3},   {10, 70, 7},   {10, 71, 8},
-		{10, 69, 7},  {10, 1, 1},    {10, 99, 10},   {7, 70, 5},    {7, 71, 5},	   {7, 72, 6},
-		{500, 70, 350}, {500, 1, 5}, {500, 99, 495}, {500, 100, 500}, {999, 70, 700}, {1001, 70, 701},
-		{1u << 30, 70, 751619277}, {1u << 30, 100, 1u << 30}, {1000000000, 70, 700000000},
+		{0, 70, 1},
+		{0, 1, 1},
+		{0, 100, 1},
+		{1, 1, 1},
+		{1, 70, 1},
+		{1, 100, 1},
+		{2, 50, 1},
+		{2, 51, 2},
+		{2, 70, 2},
+		{2, 100, 2},
+		{3, 33, 1},
+		{3, 34, 2},
+		{3, 66, 2},
+		{3, 67, 3},
+		{3, 70, 3},
+		{3, 100, 3},
+		{10, 70, 7},
+		{10, 71, 8},
+		{10, 69, 7},
+		{10, 1, 1},
+		{10, 99, 10},
+		{7, 70, 5},
+		{7, 71, 5},
+		{7, 72, 6},
+		{500, 70, 350},
+		{500, 1, 5},
+		{500, 99, 495},
+		{500, 100, 500},
+		{999, 70, 700},
+		{1001, 70, 701},
+		{1u << 30, 70, 751619277},
+		{1u << 30, 100, 1u << 30},
+		{1000000000, 70, 700000000},
 	};
 
 	(void)state;
@@ -75,8 +104,7 @@ static unsigned reference_rearm(const struct alert_policy *policy, unsigned leve
 {
 	if (count == 0)
 		return 0;
-	while (level > 0 &&
-	       (int64_t)count * 100 < ((int64_t)level - (int64_t)policy->rearm_margin) * (int64_t)max) {
+	while (level > 0 && (int64_t)count * 100 < ((int64_t)level - (int64_t)policy->rearm_margin) * (int64_t)max) {
 		do
 			level--;
 		while (level > 0 && !reference_is_line(policy, level));
@@ -89,10 +117,10 @@ static const struct {
 	unsigned margin, step;
 	const char *thresholds;
 } policies[] = {
-	{ALERT_EVERY, 5, 10, "70"},	 {ALERT_EDGE, 5, 10, "70"},	{ALERT_STEP, 5, 10, "70"},
-	{ALERT_EDGE, 0, 10, "1"},	 {ALERT_EDGE, 50, 10, "100"},	{ALERT_STEP, 0, 1, "1"},
-	{ALERT_STEP, 5, 50, "1,2,100"}, {ALERT_STEP, 3, 7, "13,50,51"}, {ALERT_EDGE, 5, 10, "70,85,95"},
-	{ALERT_EVERY, 10, 10, "50,100"}, {ALERT_STEP, 20, 30, "99"},	{ALERT_EDGE, 50, 1, "1,2,3,4,5,6,7,8"},
+	{ALERT_EVERY, 5, 10, "70"},	 {ALERT_EDGE, 5, 10, "70"},	 {ALERT_STEP, 5, 10, "70"},
+	{ALERT_EDGE, 0, 10, "1"},	 {ALERT_EDGE, 50, 10, "100"},	 {ALERT_STEP, 0, 1, "1"},
+	{ALERT_STEP, 5, 50, "1,2,100"},	 {ALERT_STEP, 3, 7, "13,50,51"}, {ALERT_EDGE, 5, 10, "70,85,95"},
+	{ALERT_EVERY, 10, 10, "50,100"}, {ALERT_STEP, 20, 30, "99"},	 {ALERT_EDGE, 50, 1, "1,2,3,4,5,6,7,8"},
 	{ALERT_STEP, 50, 33, "34"},
 };
 
@@ -152,17 +180,17 @@ static void test_alert_rearm_boundaries(void **state)
 		uint64_t count, max;
 		uint8_t want;
 	} rows[] = {
-		{"70", 5, 70, 65, 100, 70},	/* exactly line minus margin: still alerted */
+		{"70", 5, 70, 65, 100, 70}, /* exactly line minus margin: still alerted */
 		{"70", 5, 70, 64, 100, 0},
 		{"70", 0, 70, 70, 100, 70},
 		{"70", 0, 70, 69, 100, 0},
-		{"70", 5, 70, 0, 0, 0},		/* no room is left */
-		{"70", 5, 70, 1, 0, 70},	/* maximum 0: above every line */
+		{"70", 5, 70, 0, 0, 0},	 /* no room is left */
+		{"70", 5, 70, 1, 0, 70}, /* maximum 0: above every line */
 		{"70", 5, 70, 325, 500, 70},
 		{"70", 5, 70, 324, 500, 0},
-		{"70", 5, 70, 2, 3, 70},	/* 66.7 % is above 65 % */
+		{"70", 5, 70, 2, 3, 70}, /* 66.7 % is above 65 % */
 		{"70", 5, 70, 1, 3, 0},
-		{"3", 5, 3, 1, 1000, 3},	/* line at or below the margin: only 0 rooms re-arm it */
+		{"3", 5, 3, 1, 1000, 3}, /* line at or below the margin: only 0 rooms re-arm it */
 		{"5", 5, 5, 1, 1000, 5},
 		{"6", 5, 6, 9, 1000, 0},
 		{"6", 5, 6, 10, 1000, 6},
@@ -171,7 +199,7 @@ static void test_alert_rearm_boundaries(void **state)
 		{"70,85,95", 5, 95, 79, 100, 70},
 		{"70,85,95", 5, 95, 64, 100, 0},
 		{"70,85,95", 5, 85, 80, 100, 85},
-		{"70,85", 20, 85, 64, 100, 70},	/* falls to 70, which stays: 64 is not below 50 */
+		{"70,85", 20, 85, 64, 100, 70}, /* falls to 70, which stays: 64 is not below 50 */
 		{"70", 5, 95, 80, 100, 70},	/* a level that an older policy left */
 	};
 

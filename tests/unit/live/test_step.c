@@ -349,7 +349,7 @@ static void test_step_batch_deletes_and_recreates_an_app_with_waiting_callbacks(
 {
 	struct world *world = *state;
 	struct app_config config = world_config(ALERT_EVERY, 1);
-	struct command batch[] = {world_destroy(APP, "r0", "alice"),	  world_command(COMMAND_APP_DELETE, APP),
+	struct command batch[] = {world_destroy(APP, "r0", "alice"), world_command(COMMAND_APP_DELETE, APP),
 				  world_command(COMMAND_APP_CREATE, APP), world_create(APP, "r0", "bob"),
 				  world_mark(APP, app_id_make(1, 1), DELIVERY_DELIVERED)};
 
@@ -390,8 +390,11 @@ static void test_step_batch_keeps_apps_apart(void **state)
 {
 	struct world *world = *state;
 	struct app_config config = world_config(ALERT_EVERY, 1);
-	struct command batch[] = {world_command(COMMAND_APP_CREATE, 7), world_command(COMMAND_APP_CREATE, 8),
-				  world_create(7, "r", "u"), world_create(8, "r", "u"), world_create(7, "q", "u"),
+	struct command batch[] = {world_command(COMMAND_APP_CREATE, 7),
+				  world_command(COMMAND_APP_CREATE, 8),
+				  world_create(7, "r", "u"),
+				  world_create(8, "r", "u"),
+				  world_create(7, "q", "u"),
 				  world_destroy(8, "r", "u")};
 	static const int want[] = {HW_OK, HW_OK, HW_OK, HW_OK, HW_QUOTA_FULL, HW_OK};
 
@@ -539,9 +542,8 @@ static void test_step_alert_with_the_switch_off_keeps_the_line_armed(void **stat
 	assert_int_equal(world->callback_count, 0);
 	assert_int_equal(state_of(world)->callback_sequence, 0);
 	assert_int_equal(state_of(world)->alert_level, 0);
-	assert_int_equal(run(world, callback_command(COMMAND_CALLBACK_UPDATE, "http://b/",
-						     1u << HW_CALLBACK_THRESHOLD)),
-			 HW_OK);
+	assert_int_equal(
+		run(world, callback_command(COMMAND_CALLBACK_UPDATE, "http://b/", 1u << HW_CALLBACK_THRESHOLD)), HW_OK);
 	add_rooms(world, 8, 10);
 	assert_int_equal(world->callback_count, 1);
 	check_alert(&world->callbacks[0], "alice", 9, 10, 70);
@@ -591,9 +593,8 @@ static void test_step_alert_when_the_policy_changes(void **state)
 static void test_step_alert_of_one_batch_sees_each_count(void **state)
 {
 	struct world *world = *state;
-	struct command batch[] = {world_create(APP, "a", "u"), world_create(APP, "b", "v"),
-				  world_create(APP, "c", "w"), world_create(APP, "c", "w"),
-				  world_create(APP, "d", "x")};
+	struct command batch[] = {world_create(APP, "a", "u"), world_create(APP, "b", "v"), world_create(APP, "c", "w"),
+				  world_create(APP, "c", "w"), world_create(APP, "d", "x")};
 
 	add_app(world, ALERT_STEP, 4); /* lines 70 80 90 100 */
 	run_all(world, batch, ARRAY_LEN(batch));

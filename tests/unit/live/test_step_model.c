@@ -80,8 +80,8 @@ static void model_evaluate(struct model *model, struct model_app *app, bool crea
 	for (unsigned line = 1; line <= reached; line++)
 		if (model_is_line(policy, line))
 			app->alerted[line] = true;
-	model->expected[model->expected_count++] =
-		(struct model_alert){app_id_make(app->number, ++app->sequence), reached, app->count, app->max, !created};
+	model->expected[model->expected_count++] = (struct model_alert){app_id_make(app->number, ++app->sequence),
+									reached, app->count, app->max, !created};
 	app->pending++;
 	model->alerts_total++;
 }
@@ -116,8 +116,11 @@ static int model_app_create(struct model *model, struct model_app *app, uint32_t
 {
 	if (app->exists)
 		return HW_BAD_PARAMETER;
-	*app = (struct model_app){
-		.sdkappid = app->sdkappid, .exists = true, .number = model->number_next++, .max = max, .callback_on = true};
+	*app = (struct model_app){.sdkappid = app->sdkappid,
+				  .exists = true,
+				  .number = model->number_next++,
+				  .max = max,
+				  .callback_on = true};
 	return HW_OK;
 }
 
@@ -303,8 +306,8 @@ static void model_run_batch(struct model *model)
 	for (size_t i = 0; i < count; i++)
 		if (pointers[i]->code != want[i])
 			fail_msg("batch %llu, command %zu of type %d answered %d, not %d: %s",
-				 (unsigned long long)model->batch, i, (int)pointers[i]->type, pointers[i]->code, want[i],
-				 pointers[i]->text);
+				 (unsigned long long)model->batch, i, (int)pointers[i]->type, pointers[i]->code,
+				 want[i], pointers[i]->text);
 	model_check_alerts(model);
 	model_forget_callbacks(model);
 }

@@ -170,8 +170,7 @@ static inline void world_take_app(struct world *world, const struct live_app *ap
 		config = *app->config; /* may point into the row */
 	for (size_t i = 0; app->pending_cancelled && i < world->callback_count; i++)
 		if (world->callbacks[i].sdkappid == app->sdkappid &&
-		    world->callbacks[i].id < live_app_cancel_below(app) &&
-		    world->callbacks[i].state == WORLD_PENDING)
+		    world->callbacks[i].id < live_app_cancel_below(app) && world->callbacks[i].state == WORLD_PENDING)
 			world->callbacks[i].state = WORLD_FAILED;
 	if (live_app_is_gone(app)) {
 		memset(row, 0, sizeof(*row));

@@ -16,7 +16,8 @@
 
 #define ALERT "Live.CallbackAfterCreateRoomReachingThreshold"
 #define QUERY "SdkAppid=1400000001&CallbackCommand=" ALERT "&contenttype=json&ClientIP=127.0.0.1&OptPlatform=RESTAPI"
-#define FIELDS "\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
+#define FIELDS                                                                                                         \
+	"\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
 #define BODY "{\"CallbackCommand\":\"" ALERT "\"," FIELDS "}"
 #define TOKEN "xxxxyyyy"
 #define SIGN "17773bc39a671d7b9aa835458704d2a6db81360a5940292b587d6d760d484061" /* the vendor's example */
@@ -58,9 +59,9 @@ static void test_check_refuses_with_status_and_code(void **state)
 		int status;
 		int code;
 	} cases[] = {
-		{CHECK_PASSED, 200, 0},	   {CHECK_METHOD, 405, 60002}, {CHECK_PATH, 404, 60009},
-		{CHECK_QUERY, 400, 60025}, {CHECK_SDKAPPID, 403, 70020}, {CHECK_SIGN, 401, 60025},
-		{CHECK_SIZE, 413, 60003},  {CHECK_BODY, 400, 60003},	   {CHECK_COMMAND, 400, 100002},
+		{CHECK_PASSED, 200, 0},	     {CHECK_METHOD, 405, 60002},   {CHECK_PATH, 404, 60009},
+		{CHECK_QUERY, 400, 60025},   {CHECK_SDKAPPID, 403, 70020}, {CHECK_SIGN, 401, 60025},
+		{CHECK_SIZE, 413, 60003},    {CHECK_BODY, 400, 60003},	   {CHECK_COMMAND, 400, 100002},
 		{CHECK_PACKET, 400, 100002},
 	};
 
@@ -107,8 +108,13 @@ static void test_check_compares_the_path_as_sent(void **state)
 		const char *sent;
 		bool passes;
 	} cases[] = {
-		{"", "/", true},      {"", "/any", true},	 {"/hook", "/hook", true}, {"/hook", "/hook/", false},
-		{"/hook", "/", false}, {"/hook", "/Hook", false}, {"/hook", "/%68ook", false},
+		{"", "/", true},
+		{"", "/any", true},
+		{"/hook", "/hook", true},
+		{"/hook", "/hook/", false},
+		{"/hook", "/", false},
+		{"/hook", "/Hook", false},
+		{"/hook", "/%68ook", false},
 	};
 	struct check_options options = make_options("");
 	struct check_request request = make_request(QUERY, BODY);
@@ -194,8 +200,8 @@ static void test_check_verifies_sign_within_a_minute(void **state)
 		int64_t off_s;
 		enum check_result result;
 	} cases[] = {
-		{0, CHECK_PASSED},   {60, CHECK_PASSED}, {-60, CHECK_PASSED},
-		{61, CHECK_SIGN}, {-61, CHECK_SIGN},  {86400 * 365, CHECK_SIGN},
+		{0, CHECK_PASSED}, {60, CHECK_PASSED}, {-60, CHECK_PASSED},
+		{61, CHECK_SIGN},  {-61, CHECK_SIGN},  {86400 * 365, CHECK_SIGN},
 	};
 	struct check_options options = make_options(TOKEN);
 	struct check_request request = make_request(SIGNED, BODY);
@@ -264,7 +270,8 @@ static void test_check_refuses_bad_bodies(void **state)
 		{"{}", CHECK_BODY, "CallbackCommand"},
 		{"{\"CallbackCommand\":7}", CHECK_BODY, "CallbackCommand"},
 		{BODY "x", CHECK_BODY, "JSON"},
-		{"{\"CallbackCommand\":\"" ALERT "\",\"CallbackCommand\":\"" ALERT "\"," FIELDS "}", CHECK_BODY, "JSON"},
+		{"{\"CallbackCommand\":\"" ALERT "\",\"CallbackCommand\":\"" ALERT "\"," FIELDS "}", CHECK_BODY,
+		 "JSON"},
 		{"{\"CallbackCommand\":\"" ALERT "\",\"Operator_Account\":\"\xff\"}", CHECK_BODY, "JSON"},
 		{"{\"CallbackCommand\":\"Live.CallbackAfterCreateRoom\"," FIELDS "}", CHECK_COMMAND, "same"},
 		{"{\"CallbackCommand\":\"" ALERT "\"}", CHECK_PACKET, "Operator_Account"},
@@ -356,7 +363,8 @@ static void test_check_passes_other_and_unknown_commands(void **state)
 		struct check_request request;
 
 		(void)snprintf(query, sizeof(query), "SdkAppid=1400000001&CallbackCommand=%s", commands[i]);
-		(void)snprintf(body, sizeof(body), "{\"CallbackCommand\":\"%s\",\"RoomId\":\"r\"}", commands[i]); /* fit */
+		(void)snprintf(body, sizeof(body), "{\"CallbackCommand\":\"%s\",\"RoomId\":\"r\"}",
+			       commands[i]); /* fit */
 		request = make_request(query, body);
 		check_callback(&options, &request, &outcome);
 		expect_result(&outcome, CHECK_PASSED, "");

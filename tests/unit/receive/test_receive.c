@@ -23,7 +23,8 @@
 
 #define ALERT "Live.CallbackAfterCreateRoomReachingThreshold"
 #define QUERY "SdkAppid=1400000001&CallbackCommand=" ALERT "&contenttype=json&ClientIP=127.0.0.1&OptPlatform=RESTAPI"
-#define FIELDS "\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
+#define FIELDS                                                                                                         \
+	"\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
 #define BODY "{\"CallbackCommand\":\"" ALERT "\"," FIELDS "}"
 
 /* ---- the server's part ---- */
@@ -122,7 +123,7 @@ struct fixture {
 	size_t call_count;
 
 	/* of the listener */
-	bool blocks;	/* it waits for `go` after telling `entered` */
+	bool blocks; /* it waits for `go` after telling `entered` */
 	sem_t entered;
 	sem_t go;
 	unsigned lines_seen;

@@ -18,7 +18,8 @@
 
 #define ALERT "Live.CallbackAfterCreateRoomReachingThreshold"
 #define QUERY "SdkAppid=1400000001&CallbackCommand=" ALERT "&contenttype=json&ClientIP=127.0.0.1&OptPlatform=RESTAPI"
-#define FIELDS "\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
+#define FIELDS                                                                                                         \
+	"\"Operator_Account\":\"brennanli\",\"EventTime\":1739966441121,\"CurRoomCount\":400,\"MaxRoomCount\":500"
 #define BODY "{\"CallbackCommand\":\"" ALERT "\"," FIELDS "}"
 #define TOKEN "xxxxyyyy"
 
