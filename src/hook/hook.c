@@ -242,7 +242,7 @@ static void hook_mark(struct hook *hook, struct attempt *attempt, enum delivery_
 	if (mark == DELIVERY_RETRY) {
 		result->due_ms = now_ms + (int64_t)retry_wait_ms(&hook->options.retry, attempt->callback_id,
 								 result->attempts);
-		if (retry_is_over(&hook->options.retry, attempt->event_ms, result->due_ms)) {
+		if (retry_is_over(&hook->options.retry, attempt->event_ms, result->due_ms, result->attempts)) {
 			result->mark = DELIVERY_FAILED;
 			result->due_ms = 0;
 		}
@@ -260,6 +260,7 @@ static void hook_replied(void *context, const struct http_result *http)
 	enum delivery_mark mark = verdict_judge(&hook->options.verdict, http, reason);
 
 	target_set_on_wire(&hook->targets, attempt, false);
+	target_learn(attempt->target, mark == DELIVERY_DELIVERED, (unsigned)hook->options.in_flight_per_app);
 	hook_mark(hook, attempt, mark, http->outcome == HTTP_OUTCOME_REPLIED ? http->status : 0, reason);
 }
 
@@ -287,9 +288,8 @@ static bool hook_has_room(const struct hook *hook, const struct target *target)
 {
 	const struct hook_options *options = &hook->options;
 
-	return target->in_flight < options->in_flight_per_app &&
+	return target_may_send(&hook->targets, target, (unsigned)options->in_flight_max) &&
 	       target->held < options->in_flight_per_app * TARGET_HELD_PER_FLIGHT &&
-	       hook->targets.in_flight < options->in_flight_max &&
 	       hook->targets.held < options->in_flight_max * TARGET_HELD_PER_FLIGHT;
 }
 

@@ -36,6 +36,7 @@ struct target *target_touch(struct target_table *table, uint32_t sdkappid, int64
 	target = mem_zalloc(sizeof(*target));
 	target->sdkappid = sdkappid;
 	target->next_due_ms = due_ms;
+	target->window = 1;
 	if (table->ring) {
 		target->next = table->ring;
 		target->previous = table->ring->previous;
@@ -105,10 +106,30 @@ void target_set_on_wire(struct target_table *table, struct attempt *attempt, boo
 	assert(attempt->on_wire != on_wire);
 	attempt->on_wire = on_wire;
 	if (on_wire) {
+		attempt->on_wire_failing = attempt->target->failing;
 		attempt->target->in_flight++;
 		table->in_flight++;
+		table->failing_in_flight += attempt->on_wire_failing;
 	} else {
 		attempt->target->in_flight--;
 		table->in_flight--;
+		table->failing_in_flight -= attempt->on_wire_failing;
 	}
+}
+
+bool target_may_send(const struct target_table *table, const struct target *target, unsigned flight_max)
+{
+	unsigned failing_max = flight_max > 1 ? flight_max / 2 : 1;
+
+	return target->in_flight < target->window && table->in_flight < flight_max &&
+	       (!target->failing || table->failing_in_flight < failing_max);
+}
+
+void target_learn(struct target *target, bool delivered, unsigned window_max)
+{
+	target->failing = !delivered;
+	if (!delivered)
+		target->window = 1;
+	else
+		target->window = target->window < window_max / 2 ? target->window * 2 : window_max;
 }

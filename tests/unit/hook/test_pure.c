@@ -78,11 +78,21 @@ static void test_retry_gives_up_after_its_time(void **state)
 	const struct retry_policy policy = {1, 1, 1000, 1};
 
 	(void)state;
-	assert_false(retry_is_over(&policy, 5000, 5000));
-	assert_false(retry_is_over(&policy, 5000, 6000));
-	assert_true(retry_is_over(&policy, 5000, 6001));
-	assert_false(retry_is_over(&policy, 5000, 4000)); /* a clock that stepped */
-	assert_true(retry_is_over(&policy, 0, INT64_MAX));
+	assert_false(retry_is_over(&policy, 5000, 5000, 1000));
+	assert_false(retry_is_over(&policy, 5000, 6000, 1000));
+	assert_true(retry_is_over(&policy, 5000, 6001, 1000));
+	assert_true(retry_is_over(&policy, 0, INT64_MAX, 1000));
+}
+
+static void test_retry_clock_step_ends_nothing_that_was_hardly_tried(void **state)
+{
+	const struct retry_policy policy = {100, 400, 1000, 1}; /* waits of 100, 200, 400, 400 */
+
+	(void)state;
+	assert_false(retry_is_over(&policy, 5000, 4000, 1000)); /* stepped back */
+	assert_false(retry_is_over(&policy, 5000, 500000, 1)); /* stepped forward */
+	assert_false(retry_is_over(&policy, 5000, 500000, 3));
+	assert_true(retry_is_over(&policy, 5000, 500000, 4));
 }
 
 /* ---- verdict ---- */
@@ -363,6 +373,62 @@ static void test_target_ring_keeps_order(void **state)
 	check_ring(&table, "");
 }
 
+static void test_target_window_doubles_with_success_and_falls_to_one(void **state)
+{
+	static const unsigned windows[] = {1, 2, 4, 6, 6};
+	struct target_table table = {0};
+	struct target *target = target_touch(&table, 7, 0);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(windows); i++) {
+		assert_int_equal(target->window, windows[i]);
+		target_learn(target, true, 6);
+	}
+	target_learn(target, false, 6);
+	assert_int_equal(target->window, 1);
+	assert_true(target->failing);
+	target_learn(target, true, 6);
+	assert_int_equal(target->window, 2);
+	assert_false(target->failing);
+	target_remove(&table, target);
+}
+
+#define FLIGHT_MAX 4
+
+static void test_target_failing_ones_leave_half_to_the_others(void **state)
+{
+	const struct store_callback row = {.id = 1};
+	struct target_table table = {0};
+	struct target *dead[FLIGHT_MAX];
+	struct attempt *attempts[FLIGHT_MAX / 2];
+	struct target *good = target_touch(&table, 99, 0);
+
+	(void)state;
+	for (unsigned i = 0; i < FLIGHT_MAX; i++) {
+		dead[i] = target_touch(&table, i + 1, 0);
+		target_learn(dead[i], false, 8);
+	}
+	for (unsigned i = 0; i < FLIGHT_MAX / 2; i++) {
+		assert_true(target_may_send(&table, dead[i], FLIGHT_MAX));
+		attempts[i] = target_hold(&table, dead[i], &row);
+		target_set_on_wire(&table, attempts[i], true);
+		assert_false(target_may_send(&table, dead[i], FLIGHT_MAX)); /* one at a time */
+	}
+	for (unsigned i = FLIGHT_MAX / 2; i < FLIGHT_MAX; i++)
+		assert_false(target_may_send(&table, dead[i], FLIGHT_MAX));
+	assert_true(target_may_send(&table, good, FLIGHT_MAX));
+	target_learn(dead[0], true, 8); /* counted as it went out, whatever it became since */
+	for (unsigned i = 0; i < FLIGHT_MAX / 2; i++) {
+		target_set_on_wire(&table, attempts[i], false);
+		target_release(&table, attempts[i]);
+	}
+	assert_true(target_may_send(&table, dead[FLIGHT_MAX - 1], FLIGHT_MAX));
+	assert_true(target_may_send(&table, dead[FLIGHT_MAX - 1], 1)); /* half of one is one */
+	for (unsigned i = 0; i < FLIGHT_MAX; i++)
+		target_remove(&table, dead[i]);
+	target_remove(&table, good);
+}
+
 static void test_target_counts_held_and_on_wire(void **state)
 {
 	struct target_table table = {0};
@@ -410,6 +476,9 @@ int main(void)
 		cmocka_unit_test(test_retry_waits_rise_until_the_longest),
 		cmocka_unit_test(test_retry_is_a_function_of_row_and_seed),
 		cmocka_unit_test(test_retry_gives_up_after_its_time),
+		cmocka_unit_test(test_retry_clock_step_ends_nothing_that_was_hardly_tried),
+		cmocka_unit_test(test_target_window_doubles_with_success_and_falls_to_one),
+		cmocka_unit_test(test_target_failing_ones_leave_half_to_the_others),
 		cmocka_unit_test(test_verdict_table),
 		cmocka_unit_test(test_verdict_choices_are_apart),
 		cmocka_unit_test(test_verdict_reason_is_printable_whatever_came),
