@@ -55,7 +55,7 @@ unsigned alert_decide(const struct alert_policy *policy, uint8_t level, uint64_t
 {
 	unsigned highest = alert_highest(policy, count, max);
 
-	if (policy->mode == ALERT_EVERY)
-		return created ? highest : 0;
+	if (policy->mode == ALERT_EVERY && created)
+		return highest;
 	return highest > level ? highest : 0;
 }

@@ -10,8 +10,10 @@
  * are armed. The level falls to the next lower line while count * 100 < (level - margin) * max, and to 0 at count 0.
  *
  * every: each creation that leaves the count at a reached line alerts (the literal reading of the vendor's page).
- * edge, step: a creation, or a change of maximum or policy, that reaches a line above the level alerts. One event makes
- * at most one alert, for the highest line it reached. */
+ * edge, step: a creation that reaches a line above the level alerts.
+ * All modes: a change of maximum or policy that reaches a line above the level alerts; an app whose maximum was lowered to
+ * its count would otherwise be full without having been told. One event makes at most one alert, for the highest line it
+ * reached. */
 #include "live/app.h"
 
 /* True when `line` percent of `max` is reached by `count`. Both at most 2^56. */

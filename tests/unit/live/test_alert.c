@@ -211,7 +211,7 @@ static void test_alert_rearm_boundaries(void **state)
 	}
 }
 
-static void test_alert_decide_every_alerts_at_each_creation_only(void **state)
+static void test_alert_decide_every_alerts_at_each_creation(void **state)
 {
 	struct alert_policy policy = policy_of(ALERT_EVERY, 5, 10, "70,90");
 
@@ -220,7 +220,8 @@ static void test_alert_decide_every_alerts_at_each_creation_only(void **state)
 	assert_int_equal(alert_decide(&policy, 0, 70, 100, true), 70);
 	assert_int_equal(alert_decide(&policy, 70, 71, 100, true), 70);
 	assert_int_equal(alert_decide(&policy, 90, 95, 100, true), 90);
-	assert_int_equal(alert_decide(&policy, 0, 95, 100, false), 0);
+	assert_int_equal(alert_decide(&policy, 0, 95, 100, false), 90); /* the maximum was lowered: full without a word else */
+	assert_int_equal(alert_decide(&policy, 90, 95, 100, false), 0);
 }
 
 static void test_alert_decide_edge_alerts_above_its_level(void **state)
@@ -261,7 +262,7 @@ int main(void)
 		cmocka_unit_test(test_alert_highest_equals_the_reference_around_large_lines),
 		cmocka_unit_test(test_alert_rearm_equals_the_reference_for_all_small_counts),
 		cmocka_unit_test(test_alert_rearm_boundaries),
-		cmocka_unit_test(test_alert_decide_every_alerts_at_each_creation_only),
+		cmocka_unit_test(test_alert_decide_every_alerts_at_each_creation),
 		cmocka_unit_test(test_alert_decide_edge_alerts_above_its_level),
 		cmocka_unit_test(test_alert_decide_step_adds_lines_up_to_100),
 	};

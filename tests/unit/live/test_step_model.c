@@ -75,7 +75,7 @@ static void model_evaluate(struct model *model, struct model_app *app, bool crea
 	}
 	if (!may_alert || !reached || !app->callback_on)
 		return;
-	if (policy->mode == ALERT_EVERY ? !created : app->alerted[reached])
+	if (app->alerted[reached] && !(policy->mode == ALERT_EVERY && created))
 		return;
 	for (unsigned line = 1; line <= reached; line++)
 		if (model_is_line(policy, line))
