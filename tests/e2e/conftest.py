@@ -276,15 +276,21 @@ def certificates(tmp_path_factory):
         openssl("req", "-x509", *new_key, "-days", "2", "-subj", f"/CN=test {name}", "-keyout", f"{name}.key",
                 "-out", f"{name}.pem")  # fmt: skip
 
-    def leaf(name, names, days):
+    (folder / "index").touch()
+    (folder / "ca.cnf").write_text(
+        "[ca]\ndefault_ca=it\n[it]\ndatabase=index\nnew_certs_dir=.\nrand_serial=yes\ndefault_md=sha256\n"
+        "policy=any\nunique_subject=no\n[any]\ncommonName=supplied\n"
+    )
+
+    def leaf(name, names, start, end):
         openssl("req", *new_key, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (folder / f"{name}.san").write_text(f"subjectAltName={names}\n")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", days, "-extfile", f"{name}.san", "-out", f"{name}.pem")  # fmt: skip
+        openssl("ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key", "-startdate", start,
+                "-enddate", end, "-extfile", f"{name}.san", "-in", f"{name}.csr", "-out", f"{name}.pem")  # fmt: skip
 
-    leaf("leaf", "IP:127.0.0.1,DNS:localhost", "2")
-    leaf("wrong-name", "DNS:elsewhere.example", "2")
-    leaf("expired", "IP:127.0.0.1", "-10")
+    leaf("leaf", "IP:127.0.0.1,DNS:localhost", "20200101000000Z", "20991231000000Z")
+    leaf("wrong-name", "DNS:elsewhere.example", "20200101000000Z", "20991231000000Z")
+    leaf("expired", "IP:127.0.0.1", "20200101000000Z", "20200102000000Z")
     return folder
 
 

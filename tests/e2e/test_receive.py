@@ -1,0 +1,401 @@
+"""`highwater receive`: verifies, records durably, answers; and refuses everything else without a trace in the record."""
+
+import concurrent.futures
+import http.client
+import json
+import signal
+import stat
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+import conftest
+import wire
+
+TOKEN = "xxxxyyyy"
+SAMPLE = {
+    "CallbackCommand": wire.ALERT,
+    "Operator_Account": "brennanli",
+    "EventTime": 1739966441121,
+    "CurRoomCount": 400,
+    "MaxRoomCount": 500,
+}
+BODY = json.dumps(SAMPLE, separators=(",", ":")).encode()
+
+
+class Sender:
+    """Sends callbacks as the vendor's backend does."""
+
+    def __init__(self, port, token=None):
+        self.port = port
+        self.token = token
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+
+    def query(self, **changes):
+        fields = {
+            "SdkAppid": "1400000001",
+            "CallbackCommand": wire.ALERT,
+            "contenttype": "json",
+            "ClientIP": "203.0.113.9",
+            "OptPlatform": "iOS",
+        }
+        if self.token:
+            now = int(time.time())
+            fields.update(Sign=wire.sign(self.token, now), RequestTime=str(now))
+        fields.update(changes)
+        return urllib.parse.urlencode({name: value for name, value in fields.items() if value is not None})
+
+    def send(self, body=BODY, path="/callback", headers=None, method="POST", query=None, **changes):
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        target = f"{path}?{self.query(**changes) if query is None else query}"
+        self.connection.request(method, target, body, {"Content-Type": "application/json", **(headers or {})})
+        answer = self.connection.getresponse()
+        return wire.Reply(answer.status, answer.read())
+
+    def close(self):
+        self.connection.close()
+
+
+@pytest.fixture
+def receive(make_app_backend):
+    return make_app_backend(token=TOKEN)
+
+
+@pytest.fixture
+def sender(receive):
+    made = Sender(receive.port, TOKEN)
+    yield made
+    made.close()
+
+
+@pytest.mark.smoke
+def test_right_callback_is_answered_with_exactly_the_vendors_reply(receive, sender):
+    headers = {"webhook-id": "evt_1", "Highwater-Attempt": "2", "Highwater-Sequence": "9", "Highwater-Threshold": "70"}
+    before = int(time.time() * 1000)
+    reply = sender.send(headers=headers)
+    assert reply.status == 200
+    assert reply.raw == b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
+    (line,) = receive.lines()
+    assert before <= line.pop("ReceivedTime") <= time.time() * 1000
+    assert line == {
+        "SdkAppid": 1400000001,
+        "CallbackCommand": wire.ALERT,
+        "ClientIP": "203.0.113.9",
+        "OptPlatform": "iOS",
+        "Signed": True,
+        "WebhookId": "evt_1",
+        "Attempt": 2,
+        "Sequence": 9,
+        "Threshold": 70,
+        "Peer": "127.0.0.1",
+        "Body": SAMPLE,
+    }
+
+
+def test_record_is_for_its_owner_only(receive, sender):
+    sender.send().ok()
+    assert stat.S_IMODE(receive.record.stat().st_mode) == 0o600
+
+
+def test_recorded_line_is_printed_too(receive, sender):
+    sender.send().ok()
+    assert receive.record.read_text() in receive.log()
+
+
+def test_vendors_own_callback_without_our_headers_is_recorded(receive, sender):
+    sender.send().ok()
+    (line,) = receive.lines()
+    assert "WebhookId" not in line and "Attempt" not in line
+
+
+@pytest.mark.parametrize("changes", [{"SdkAppid": None, "SdkAppId": "1400000001"}, {"SdkAppid": None, "sdkappid": "1400000001"},
+                                     {"contenttype": "JSON"}, {"contenttype": None}, {"ClientIP": None, "OptPlatform": None},
+                                     {"OptPlatform": "macOS"}, {"extra": "1"}])  # fmt: skip
+def test_other_spellings_of_the_vendors_pages_are_read(receive, sender, changes):
+    sender.send(**changes).ok()
+    assert receive.lines()[0]["SdkAppid"] == 1400000001
+
+
+@pytest.mark.parametrize("changes", [{"CurRoomCount": "400", "MaxRoomCount": "500"}, {"EventTime": "1739966441121"}, {"More": [1]}])
+def test_loose_packets_are_taken_as_sent(receive, sender, changes):
+    sender.send({**SAMPLE, **changes}).ok()
+    assert receive.lines()[0]["Body"] == {**SAMPLE, **changes}
+
+
+def test_packet_of_another_callback_is_recorded_too(receive, sender):
+    body = {"CallbackCommand": "Live.CallbackAfterDestroyRoom", "RoomId": "r"}
+    sender.send(body, CallbackCommand="Live.CallbackAfterDestroyRoom").ok()
+    assert receive.lines()[0]["Body"] == body
+
+
+def test_body_is_recorded_on_one_line_whatever_its_white_space(receive, sender):
+    body = json.dumps({**SAMPLE, "x": 'a "quoted" \\ \n text'}, indent=4).encode()
+    sender.send(body.replace(b"\n", b"\r\n")).ok()
+    assert receive.lines()[0]["Body"]["x"] == 'a "quoted" \\ \n text'
+
+
+def stamp(ago):
+    then = int(time.time()) - ago
+    return {"Sign": wire.sign(TOKEN, then), "RequestTime": str(then)}
+
+
+REFUSALS = {
+    # name: what to change, HTTP status, ErrorCode
+    "no SdkAppid": (lambda: {"SdkAppid": None}, 400, 60025),
+    "SdkAppid empty": (lambda: {"SdkAppid": ""}, 400, 60025),
+    "SdkAppid text": (lambda: {"SdkAppid": "x"}, 400, 60025),
+    "SdkAppid of others": (lambda: {"SdkAppid": "1400000002"}, 403, 70020),
+    "SdkAppid twice": (lambda: {"SdkAppId": "1400000002"}, 400, 60025),
+    "no CallbackCommand": (lambda: {"CallbackCommand": None}, 400, 60025),
+    "command of another": (lambda: {"CallbackCommand": "Live.CallbackAfterCreateRoom"}, 400, 100002),
+    "no Sign": (lambda: {"Sign": None}, 401, 60025),
+    "no Sign, no time": (lambda: {"Sign": None, "RequestTime": None}, 401, 60025),
+    "no RequestTime": (lambda: {"RequestTime": None}, 400, 60025),
+    "Sign of another token": (lambda: {"Sign": wire.sign("other", int(time.time()))}, 401, 60025),
+    "Sign of another time": (lambda: {"Sign": wire.sign(TOKEN, 1)}, 401, 60025),
+    "Sign in capitals": (lambda: {k: v.upper() for k, v in stamp(0).items()}, 401, 60025),
+    "Sign cut": (lambda: {"Sign": stamp(0)["Sign"][:-1]}, 401, 60025),
+    "Sign long": (lambda: {"Sign": "0" * 1000}, None, 60025),
+    "too old": (lambda: stamp(120), 401, 60025),
+    "from the future": (lambda: stamp(-120), 401, 60025),
+    "RequestTime text": (lambda: {"RequestTime": "now"}, 400, 60025),
+    "broken query": (lambda: {"query": "SdkAppid=1400000001&%zz"}, 400, 60025),
+    "no query": (lambda: {"query": ""}, 400, 60025),
+    "empty body": (lambda: {"body": b""}, 400, 60003),
+    "not JSON": (lambda: {"body": b"hello"}, 400, 60003),
+    "array": (lambda: {"body": b"[]"}, 400, 60003),
+    "deep": (lambda: {"body": b"[" * 10000}, 400, 60003),
+    "not UTF-8": (lambda: {"body": b'{"CallbackCommand":"\xff"}'}, 400, 60003),
+    "no command": (lambda: {"body": {"EventTime": 1}}, 400, 60003),
+    "no count": (lambda: {"body": {k: v for k, v in SAMPLE.items() if k != "CurRoomCount"}}, 400, 100002),
+    "count negative": (lambda: {"body": {**SAMPLE, "CurRoomCount": -1}}, 400, 100002),
+    "count text": (lambda: {"body": {**SAMPLE, "MaxRoomCount": "many"}}, 400, 100002),
+    "body too large": (lambda: {"body": {**SAMPLE, "x": "y" * 70000}}, 413, 60003),
+    "GET": (lambda: {"method": "GET", "body": None}, 405, 60002),
+    "PUT": (lambda: {"method": "PUT"}, 405, 60002),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusal_is_answered_and_not_recorded(receive, sender, name):
+    change, status, code = REFUSALS[name]
+    reply = sender.send(**change())
+    assert status is None or reply.status == status, reply.raw
+    assert reply.status >= 400
+    reply.refused(code)
+    assert list(reply.body) == ["ActionStatus", "ErrorInfo", "ErrorCode"]
+    assert reply.info
+    sender.close()
+    sender.send().ok()
+    assert len(receive.lines()) == 1, "only the right one is recorded"
+
+
+def test_path_is_compared_when_it_is_set(make_app_backend):
+    receive = make_app_backend("--receive-path", "/callback")
+    sender = Sender(receive.port)
+    for path in ("/", "/callback/", "/Callback", "/other"):
+        assert sender.send(path=path).refused(60009).status == 404
+    sender.send(path="/callback").ok()
+    sender.close()
+    assert len(receive.lines()) == 1
+
+
+def test_without_a_token_sign_is_not_asked_for(make_app_backend):
+    receive = make_app_backend()
+    sender = Sender(receive.port)
+    sender.send().ok()
+    sender.close()
+    assert receive.lines()[0]["Signed"] is False
+
+
+def test_token_comes_from_a_file(make_app_backend, tmp_path):
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    receive = make_app_backend("--receive-token-file", str(tmp_path / "token"))
+    receive.secrets.add(TOKEN)
+    unsigned, signed = Sender(receive.port), Sender(receive.port, TOKEN)
+    unsigned.send().refused(60025)
+    signed.send().ok()
+    unsigned.close()
+    signed.close()
+
+
+def test_several_apps_are_served(make_app_backend):
+    receive = make_app_backend(sdkappids="1400000001,7")
+    sender = Sender(receive.port)
+    sender.send().ok()
+    sender.send(SdkAppid="7").ok()
+    sender.send(SdkAppid="8").refused(70020)
+    sender.close()
+    assert [line["SdkAppid"] for line in receive.lines()] == [1400000001, 7]
+
+
+# ---- durability ----
+
+
+@pytest.mark.smoke
+def test_answered_line_survives_kill_9(receive):
+    for number in range(5):
+        sender = Sender(receive.port, TOKEN)
+        sender.send({**SAMPLE, "CurRoomCount": number + 1}).ok()
+        receive.kill()
+        assert [line["Body"]["CurRoomCount"] for line in receive.lines()] == list(range(1, number + 2))
+        sender.close()
+        receive.start(60)
+
+
+def test_every_answered_line_survives_kill_9_under_load(receive):
+    acknowledged, lock, enough = [], threading.Lock(), threading.Event()
+
+    def send(worker):
+        sender = Sender(receive.port, TOKEN)
+        try:
+            for number in range(10000):
+                mark = f"{worker}-{number}"
+                sender.send({**SAMPLE, "Operator_Account": mark}).ok()
+                with lock:
+                    acknowledged.append(mark)
+                    if len(acknowledged) >= 400:
+                        enough.set()
+        except (OSError, http.client.HTTPException):
+            pass  # killed
+        finally:
+            sender.close()
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(send, worker) for worker in range(8)]
+        assert enough.wait(60)
+        receive.kill()
+        for future in done:
+            future.result()
+    receive.start()
+    recorded = [line["Body"]["Operator_Account"] for line in receive.lines()]
+    assert set(acknowledged) <= set(recorded)
+    assert len(recorded) == len(set(recorded))
+    assert len(recorded) <= len(acknowledged) + 8
+
+
+@pytest.mark.parametrize("torn", [b'{"ReceivedTime":17399', b"{", b"\x00" * 100], ids=["half", "byte", "zeros"])
+def test_torn_last_line_is_cut_off(receive, torn):
+    sender = Sender(receive.port, TOKEN)
+    sender.send().ok()
+    receive.kill()
+    with open(receive.record, "ab") as record:
+        record.write(torn)
+    receive.start()
+    sender.close()
+    again = Sender(receive.port, TOKEN)
+    again.send().ok()
+    again.close()
+    assert len(receive.lines()) == 2
+    assert "record_cut" in receive.log()
+
+
+def test_file_that_is_no_record_is_left_alone(receive):
+    receive.stop()
+    receive.record.write_bytes(b"notes of mine, without a line end")
+    ended = conftest.run(*receive.arguments, env=receive.environment)
+    assert ended.returncode in (2, 3)
+    assert str(receive.record) in ended.stderr
+    assert receive.record.read_bytes() == b"notes of mine, without a line end"
+    receive.record.unlink()
+
+
+def test_second_receiver_on_the_same_record_is_refused(receive, sender):
+    ended = conftest.run(*receive.arguments, env=receive.environment)
+    assert ended.returncode == 3
+    assert "in use" in ended.stderr
+    sender.send().ok()
+
+
+def test_restart_appends(receive, sender):
+    sender.send().ok()
+    sender.close()
+    assert receive.stop() == 0
+    receive.start()
+    again = Sender(receive.port, TOKEN)
+    again.send().ok()
+    again.close()
+    assert len(receive.lines()) == 2
+
+
+def test_record_that_is_no_regular_file_is_refused(receive):
+    ended = conftest.run(*receive.arguments, "--receive-record", "/dev/full", env=receive.environment)
+    assert ended.returncode in (2, 3)
+    assert "twice" in ended.stderr or "/dev/full" in ended.stderr
+
+
+def test_sigterm_ends_it_cleanly(receive, sender):
+    sender.send().ok()
+    receive.child.send_signal(signal.SIGTERM)
+    assert receive.child.wait(20) == 0
+    assert not receive.port_file.exists()
+
+
+# ---- bad peers ----
+
+
+def test_garbage_and_half_requests_hinder_nobody(make_app_backend):
+    receive = make_app_backend("--http-request-timeout", "500ms")
+    sender = Sender(receive.port)
+    halves = [wire.Raw(receive.port) for _ in range(20)]
+    for number, raw in enumerate(halves):
+        raw.send((b"\x00\xff", b"POST /callback?x HTTP/1.1\r\nHo", b"hello\r\n\r\n", b"")[number % 4])
+    sender.send().ok()
+    for raw in halves[1::4]:
+        assert b'"ErrorCode":0' not in raw.rest()
+    for raw in halves:
+        raw.close()
+    sender.close()
+    assert len(receive.lines()) == 1
+
+
+# ---- together with the backend ----
+
+
+@pytest.mark.smoke
+def test_backend_to_app_backend(make_backend, make_app_backend):
+    receive = make_app_backend("--receive-path", "/callback", token=TOKEN)
+    backend = make_backend()
+    app = backend.app(MaxRoomCount=10, callback=f"http://127.0.0.1:{receive.port}/callback", token=TOKEN)
+    app.fill(1, 9)
+    app.create_as("r10", "alice", "Android").ok()
+    rows = backend.wait_deliveries(lambda rows: all(row["State"] == "delivered" for row in rows), seconds=60)
+    assert [row["Attempts"] for row in rows] == [1, 1, 1, 1]
+    lines = sorted(receive.lines(), key=lambda line: line["Sequence"])
+    assert [line["Body"] for line in lines] == [row["Body"] for row in rows]
+    assert [line["WebhookId"] for line in lines] == [row["WebhookId"] for row in rows]
+    assert [line["OptPlatform"] for line in lines] == ["RESTAPI"] * 3 + ["Android"]
+    assert all(line["Signed"] for line in lines)
+
+
+def test_wrong_token_is_retried_until_it_is_right(make_backend, make_app_backend):
+    receive = make_app_backend(token=TOKEN)
+    backend = make_backend()
+    app = backend.app(MaxRoomCount=1, callback=f"http://127.0.0.1:{receive.port}/", token="wrong token")
+    app.create("r").ok()
+    rows = backend.wait_deliveries(lambda rows: rows[0]["Attempts"] >= 2)
+    assert (rows[0]["HttpStatus"], rows[0]["State"]) == (401, "pending")
+    assert receive.lines() == []
+    app.config("set_callback_token", {"Token": TOKEN}).ok()
+    backend.secrets.add(TOKEN)
+    backend.wait_deliveries(lambda rows: rows[0]["State"] == "delivered")
+    assert len(receive.lines()) == 1
+
+
+def test_kills_of_the_app_backend_lose_no_alert(make_backend, make_app_backend):
+    receive = make_app_backend()
+    backend = make_backend()
+    app = backend.app(MaxRoomCount=60, Thresholds=[1], callback=f"http://127.0.0.1:{receive.port}/")
+    for number in range(1, 61):
+        app.create(f"r{number}").ok()
+        if number % 20 == 0:
+            receive.kill()
+            receive.arguments[receive.arguments.index("--http-listen") + 1] = f"127.0.0.1:{receive.port}"
+            receive.start()
+    rows = backend.wait_deliveries(lambda rows: all(row["State"] == "delivered" for row in rows), seconds=30)
+    lines = receive.lines()
+    assert {line["WebhookId"] for line in lines} == {row["WebhookId"] for row in rows}
+    assert sorted({line["Body"]["CurRoomCount"] for line in lines}) == list(range(1, 61))
