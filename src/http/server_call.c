@@ -140,6 +140,7 @@ static void server_call_refuse(struct server_thread *thread, h2o_req_t *req, enu
 	req->res.reason = server_refusals[why].reason;
 	req->http1_is_persistent = 0;
 	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
+	server_conn_linger(thread, req); /* more may be on its way */
 	server_call_send(thread, req, server_call_word_refusal(thread, req, why));
 }
 

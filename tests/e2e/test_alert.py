@@ -320,6 +320,18 @@ def test_lowering_the_maximum_across_the_line_alerts(backend, receiver):
     assert backend.made() == 1, "the line has alerted already"
 
 
+def test_lowering_the_maximum_alerts_in_mode_every_too(backend, receiver):
+    app = backend.app(MaxRoomCount=20, callback=receiver.url)
+    app.fill(1, 10)
+    backend.manage("app_set", {"SdkAppid": 1400000001, "MaxRoomCount": 14}).ok()
+    request = receiver.wait_for(1)[0]
+    assert (request["body"]["CurRoomCount"], request["body"]["MaxRoomCount"]) == (10, 14)
+    assert request["body"]["Operator_Account"] == "@TIM#SYSTEM"
+    backend.manage("app_set", {"SdkAppid": 1400000001, "MaxRoomCount": 20}).ok()
+    app.create("r11").ok()
+    assert backend.made() == 1
+
+
 def test_maximum_below_the_count_keeps_rooms_and_refuses_new_ones(backend, receiver):
     app = backend.app(MaxRoomCount=10, callback=receiver.url)
     app.fill(1, 5)

@@ -296,14 +296,17 @@ def test_many_alerts_use_few_connections(backend, receiver):
 
 def test_attempts_under_way_keep_to_the_limit_per_app(make_backend, make_receiver):
     backend = make_backend("--callback-in-flight-per-app", "2")
-    lock, go_on = threading.Lock(), threading.Event()
+    lock, filled, go_on = threading.Lock(), threading.Event(), threading.Event()
     under_way = [0, 0]  # now, most
 
     def stall(number, request):
         with lock:
             under_way[0] += 1
             under_way[1] = max(under_way)
-        go_on.wait(20 if number in (2, 3) else 0)  # the first opens the window from one to two
+        if number == 1:
+            filled.wait(4)  # its delivery opens the window from one to two
+        elif number <= 3:
+            go_on.wait(4)
         with lock:
             under_way[0] -= 1
         return accepted(number, request)
@@ -311,6 +314,7 @@ def test_attempts_under_way_keep_to_the_limit_per_app(make_backend, make_receive
     receiver = make_receiver(stall)
     app = backend.app(MaxRoomCount=20, Thresholds=[1], callback=receiver.url)
     app.fill(1, 20)
+    filled.set()
     receiver.wait_for(3)
     go_on.set()
     backend.wait_deliveries(lambda rows: all(row["State"] == "delivered" for row in rows))

@@ -204,6 +204,13 @@ class Raw:
         except (BrokenPipeError, ConnectionResetError):
             pass
 
+    def finish(self):
+        """Says that nothing more comes; the peer may have closed already."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
     def reply(self):
         """The next reply on the connection, or None when it was closed instead."""
         try:
