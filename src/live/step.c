@@ -281,6 +281,7 @@ static void step_delivery_mark(struct live_set *set, struct live_app *app, struc
 
 typedef void (*step_function)(struct live_set *set, struct live_app *app, struct command *command);
 
+/* clang-format off */
 static const step_function step_functions[] = {
 	[COMMAND_APP_CREATE] = step_app_create,
 	[COMMAND_APP_SET] = step_app_set,
@@ -293,6 +294,7 @@ static const step_function step_functions[] = {
 	[COMMAND_ROOM_DESTROY] = step_room_destroy,
 	[COMMAND_DELIVERY_MARK] = step_delivery_mark,
 };
+/* clang-format on */
 
 void live_step(struct live_set *set, struct command **commands, size_t count)
 {

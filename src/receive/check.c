@@ -1,7 +1,7 @@
 /* Verification of one callback; see check.h.
  *
- * The order is cheapest and least telling first, and nothing of the body is parsed before the sender has shown the token,
- * when one is set. SdkAppid is routing, not proof: it only keeps another app's callbacks out of this record.
+ * The order is cheapest and least telling first, and nothing of the body is parsed before the sender has shown the
+ * token, when one is set. SdkAppid is routing, not proof: it only keeps another app's callbacks out of this record.
  *
  * The vendor's Sign covers the token and the time, neither body nor address. Who sees one may send other bodies for a
  * minute: that is the protocol's limit, for which callbacks travel over TLS. */
@@ -18,10 +18,9 @@
 static const struct {
 	int status;
 	int code;
-} check_table[] = {
-	[CHECK_PASSED] = {200, HW_OK},
+} check_table[] = {[CHECK_PASSED] = {200, HW_OK},
 #define CHECK_ROW(name, http_status, error_code) [name] = {(http_status), (error_code)},
-	CHECK_REFUSALS(CHECK_ROW)
+		   CHECK_REFUSALS(CHECK_ROW)
 #undef CHECK_ROW
 };
 
@@ -35,8 +34,7 @@ int check_result_code(enum check_result result)
 	return check_table[result].code;
 }
 
-static void PRINTF_LIKE(3, 4)
-	check_refuse(struct check_outcome *out, enum check_result result, const char *format, ...)
+static void PRINTF_LIKE(3, 4) check_refuse(struct check_outcome *out, enum check_result result, const char *format, ...)
 {
 	va_list args;
 
@@ -138,8 +136,7 @@ static bool check_body(const struct check_request *request, struct check_outcome
 	return true;
 }
 
-void check_callback(const struct check_options *options, const struct check_request *request,
-		    struct check_outcome *out)
+void check_callback(const struct check_options *options, const struct check_request *request, struct check_outcome *out)
 {
 	*out = (struct check_outcome){.result = CHECK_PASSED};
 	(void)(check_target(options, request, out) && check_sdkappid(options, out) &&

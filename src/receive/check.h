@@ -8,21 +8,21 @@
 #include <highwater/callback.h>
 #include <highwater/code.h>
 
-#define CHECK_BODY_BYTES_MAX (64 * 1024)		 /* of a packet */
+#define CHECK_BODY_BYTES_MAX (64 * 1024)		   /* of a packet */
 #define CHECK_LINE_BYTES_MAX (CHECK_BODY_BYTES_MAX + 4096) /* of a line of the record, its end included */
-#define CHECK_WEBHOOK_ID_BYTES_MAX 128			 /* a longer webhook-id is not recorded */
+#define CHECK_WEBHOOK_ID_BYTES_MAX 128			   /* a longer webhook-id is not recorded */
 
 /* What a request is refused for, in the order looked at: name, HTTP status, ErrorCode */
 #define CHECK_REFUSALS(X)                                                                                              \
-	X(CHECK_METHOD, 405, HW_BAD_HTTP)		/* not POST */                                                 \
-	X(CHECK_PATH, 404, HW_NO_RESOURCE)		/* another path than the receiver's */                         \
-	X(CHECK_QUERY, 400, HW_BAD_URL_PARAMETER)	/* the query cannot be understood */                           \
-	X(CHECK_SDKAPPID, 403, HW_UNKNOWN_SDKAPPID)	/* SdkAppid is not one's own */                                \
-	X(CHECK_SIGN, 401, HW_BAD_URL_PARAMETER)	/* Sign missing or wrong, RequestTime too far off */           \
-	X(CHECK_SIZE, 413, HW_BAD_JSON)			/* body over CHECK_BODY_BYTES_MAX, or the server's limit */    \
-	X(CHECK_BODY, 400, HW_BAD_JSON)			/* no JSON object with a CallbackCommand */                    \
-	X(CHECK_COMMAND, 400, HW_BAD_PARAMETER)		/* URL and body name different commands */                     \
-	X(CHECK_PACKET, 400, HW_BAD_PARAMETER)		/* an alert whose fields are missing or wrong */
+	X(CHECK_METHOD, 405, HW_BAD_HTTP)	    /* not POST */                                                     \
+	X(CHECK_PATH, 404, HW_NO_RESOURCE)	    /* another path than the receiver's */                             \
+	X(CHECK_QUERY, 400, HW_BAD_URL_PARAMETER)   /* the query cannot be understood */                               \
+	X(CHECK_SDKAPPID, 403, HW_UNKNOWN_SDKAPPID) /* SdkAppid is not one's own */                                    \
+	X(CHECK_SIGN, 401, HW_BAD_URL_PARAMETER)    /* Sign missing or wrong, RequestTime too far off */               \
+	X(CHECK_SIZE, 413, HW_BAD_JSON)		    /* body over CHECK_BODY_BYTES_MAX, or the server's limit */        \
+	X(CHECK_BODY, 400, HW_BAD_JSON)		    /* no JSON object with a CallbackCommand */                        \
+	X(CHECK_COMMAND, 400, HW_BAD_PARAMETER)	    /* URL and body name different commands */                         \
+	X(CHECK_PACKET, 400, HW_BAD_PARAMETER)	    /* an alert whose fields are missing or wrong */
 
 enum check_result {
 	CHECK_PASSED,
@@ -38,7 +38,7 @@ int check_result_code(enum check_result result);
 struct check_options {
 	const uint32_t *sdkappids;
 	size_t sdkappid_count;
-	struct str path; /* empty: any */
+	struct str path;     /* empty: any */
 	struct secret token; /* empty: none */
 };
 
@@ -57,9 +57,9 @@ struct check_request {
 
 struct check_outcome {
 	enum check_result result;
-	char reason[256];	       /* "" when passed, else a sentence without token or Sign */
+	char reason[256];		/* "" when passed, else a sentence without token or Sign */
 	struct hw_callback_query query; /* from CHECK_SDKAPPID on, and when passed */
-	bool is_signed;		       /* a token is set and Sign was right */
+	bool is_signed;			/* a token is set and Sign was right */
 };
 
 void check_callback(const struct check_options *options, const struct check_request *request,

@@ -1,9 +1,9 @@
 /* From a call to a line on disk and back; see receive.h.
  *
- * A call's way: the loop thread checks it (check.c). What is refused is answered at once. What passed becomes a job: its
- * line is made, the job goes into the queue, and the call is kept. The syncing thread takes all that is queued, appends
- * it with one write and one sync (record.c), tells the listener, and mails each call's loop, which answers. While one
- * sync runs the next batch gathers by itself; there is no timer.
+ * A call's way: the loop thread checks it (check.c). What is refused is answered at once. What passed becomes a job:
+ * its line is made, the job goes into the queue, and the call is kept. The syncing thread takes all that is queued,
+ * appends it with one write and one sync (record.c), tells the listener, and mails each call's loop, which answers.
+ * While one sync runs the next batch gathers by itself; there is no timer.
  *
  * Job and line are the call's own memory (its arena), so they end with the answer and cost no allocation here. The
  * number of kept calls is bounded by the server's connections; the queue has bounds of its own all the same.
@@ -230,10 +230,8 @@ static void receive_keep(struct receive *receive, struct http_call *call, const 
 	buf_init(&line, CHECK_LINE_BYTES_MAX);
 	check_append_line(request, outcome, &line);
 	assert(buf_ok(&line));
-	*job = (struct receive_job){.mail.run = receive_done,
-				    .receive = receive,
-				    .call = call,
-				    .line = arena_dup(arena, buf_str(&line))};
+	*job = (struct receive_job){
+		.mail.run = receive_done, .receive = receive, .call = call, .line = arena_dup(arena, buf_str(&line))};
 	buf_fini(&line);
 	if (receive_queue(receive, job))
 		return;

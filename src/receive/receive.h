@@ -15,13 +15,12 @@
  *   OptPlatform      text, a word of <highwater/platform.h>
  *   Signed           true when a token is set here, so that Sign and RequestTime were checked
  *   WebhookId, Attempt, Sequence, Threshold
- *                    from the headers webhook-id, highwater-attempt, highwater-sequence and highwater-threshold; each only
- *                    when the header is there, and printable ASCII of at most 128 bytes or a decimal number
- *   Peer             text, the address that the request came from
- *   Body             the packet as it was sent, but without white space between its tokens
- * A callback that is delivered twice is recorded twice: delivery is at least once, and WebhookId tells them apart from
- * two events. A word in CallbackCommand that is not known here is recorded like any other, so that a receiver may be
- * older than its sender. */
+ *                    from the headers webhook-id, highwater-attempt, highwater-sequence and highwater-threshold; each
+ * only when the header is there, and printable ASCII of at most 128 bytes or a decimal number Peer             text,
+ * the address that the request came from Body             the packet as it was sent, but without white space between
+ * its tokens A callback that is delivered twice is recorded twice: delivery is at least once, and WebhookId tells them
+ * apart from two events. A word in CallbackCommand that is not known here is recorded like any other, so that a
+ * receiver may be older than its sender. */
 #include "base/secret.h"
 #include "http/server.h"
 
@@ -45,8 +44,9 @@ struct receive_options {
 };
 
 /* Opens the record and starts the thread that syncs it. A last line without its end (a crash while it was written) is
- * cut off and told in the log; a file whose last line was not written here is left alone. The record is locked: a second
- * receiver on the same file gets ERR_BUSY. Errors ERR_INVALID (an option, with its name), ERR_BUSY, ERR_IO, ERR_FULL. */
+ * cut off and told in the log; a file whose last line was not written here is left alone. The record is locked: a
+ * second receiver on the same file gets ERR_BUSY. Errors ERR_INVALID (an option, with its name), ERR_BUSY, ERR_IO,
+ * ERR_FULL. */
 MUST_CHECK int receive_open(const struct receive_options *options, struct receive **receive_out, struct error *err);
 /* After the HTTP server is closed. Accepts NULL. */
 void receive_close(struct receive **receive);

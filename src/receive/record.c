@@ -1,7 +1,8 @@
 /* Append, sync, take back; see record.h.
  *
  * The file is opened for appending, and where it ends is asked before each write, so a tool that shortens the file
- * between two batches does no harm. A rename (rotation) is not noticed: lines go to the renamed file until a restart. */
+ * between two batches does no harm. A rename (rotation) is not noticed: lines go to the renamed file until a restart.
+ */
 #include "receive/record.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -75,8 +76,8 @@ static int record_read(int fd, off_t at, char *out, size_t len, const char *path
 	return 0;
 }
 
-/* Where the last line's end stands: the size that the file should have. Looks back at most `bytes_max`; -1 when there is
- * none so far back. */
+/* Where the last line's end stands: the size that the file should have. Looks back at most `bytes_max`; -1 when there
+ * is none so far back. */
 static int record_find_end(int fd, off_t size, size_t bytes_max, const char *path, off_t *end_out, struct error *err)
 {
 	char chunk[RECORD_CHUNK_BYTES];
@@ -131,7 +132,8 @@ static int record_cut(int fd, off_t size, struct str line_start, size_t line_byt
 	if (record_is_torn_line(fd, end, size, line_start, path, &is_torn, err))
 		return -1;
 	if (!is_torn)
-		return error_set(err, ERR_INVALID, "%s is not a record of callbacks: its last line is none of ours", path);
+		return error_set(err, ERR_INVALID, "%s is not a record of callbacks: its last line is none of ours",
+				 path);
 	if (ftruncate(fd, end) || fdatasync(fd))
 		return error_set_errno(err, errno, "cutting the unfinished last line of %s", path);
 	log_event(LOG_LEVEL_WARN, "record_cut", LOG_C("path", path), LOG_I64("bytes", size - end),

@@ -64,7 +64,7 @@ static inline void fixture_free(struct fixture *fixture)
 		char path[96];
 
 		(void)snprintf(path, sizeof(path), "%s%s", fixture->path, suffixes[i]); /* fits */
-		(void)unlink(path); /* most of them are not there */
+		(void)unlink(path);							/* most of them are not there */
 	}
 	(void)rmdir(fixture->folder); /* a leftover in /tmp fails no test */
 	arena_fini(&fixture->arena);
@@ -156,8 +156,8 @@ static inline size_t fixture_pending(struct fixture *fixture, uint32_t sdkappid,
 	struct error err;
 	size_t count;
 
-	assert_int_equal(
-		store_callback_pending(fixture->reader, &fixture->arena, sdkappid, limit, out, &count, &err), 0);
+	assert_int_equal(store_callback_pending(fixture->reader, &fixture->arena, sdkappid, limit, out, &count, &err),
+			 0);
 	assert_true(count <= limit);
 	return count;
 }

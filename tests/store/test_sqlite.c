@@ -1,4 +1,5 @@
-/* What only the SQLite store promises: the file survives, belongs to one process, is recognised, and is never trusted. */
+/* What only the SQLite store promises: the file survives, belongs to one process, is recognised, and is never trusted.
+ */
 #include "store/fixture.h"
 
 #include <fcntl.h>
@@ -165,7 +166,8 @@ static void test_sqlite_second_process_is_refused(void **state)
 	if (child == 0) {
 		struct error err;
 
-		_exit(fixture_open_sqlite(fixture, &err) || write(ready[1], "r", 1) != 1 || read(done[0], &byte, 1) != 1);
+		_exit(fixture_open_sqlite(fixture, &err) || write(ready[1], "r", 1) != 1 ||
+		      read(done[0], &byte, 1) != 1);
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	open_fails(fixture, ERR_BUSY, "another highwater process");
@@ -257,7 +259,8 @@ static char *read_history(int64_t version)
 	char *text = mem_zalloc(65536);
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s/store/history/%lld.sql", TESTS_FOLDER, (long long)version); /* or no file */
+	(void)snprintf(path, sizeof(path), "%s/store/history/%lld.sql", TESTS_FOLDER,
+		       (long long)version); /* or no file */
 	file = fopen(path, "re");
 	if (!file)
 		fail_msg("%s is missing: a file of each schema version must be kept", path);
@@ -266,8 +269,8 @@ static char *read_history(int64_t version)
 	return text;
 }
 
-/* history/N.sql is a store as a program with N schema steps left it: app 1400000001 with number 2, a maximum of 3, rooms
- * r0 to r2, and one pending callback. Whoever adds step N + 1 leaves those files as they are. */
+/* history/N.sql is a store as a program with N schema steps left it: app 1400000001 with number 2, a maximum of 3,
+ * rooms r0 to r2, and one pending callback. Whoever adds step N + 1 leaves those files as they are. */
 static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 {
 	struct fixture *fixture = *state;
@@ -441,8 +444,8 @@ static void test_sqlite_callback_row_out_of_bounds_is_an_error(void **state)
 		fixture_close(fixture);
 		tamper(fixture, rows[i]);
 		open_store(fixture);
-		assert_int_equal(store_callback_list(fixture->reader, &fixture->arena, 1, INT64_MAX, 1, &row, &count, &err),
-				 -1);
+		assert_int_equal(
+			store_callback_list(fixture->reader, &fixture->arena, 1, INT64_MAX, 1, &row, &count, &err), -1);
 		assert_int_equal(err.class, ERR_INTERNAL);
 		assert_int_equal(count, 99);
 		assert_int_equal(fixture_room_count(fixture, APP), 1); /* the reader goes on */

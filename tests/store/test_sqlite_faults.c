@@ -1,7 +1,8 @@
-/* The SQLite store when the world fails: killed processes, full disks, failing writes and syncs, a log that must not grow.
+/* The SQLite store when the world fails: killed processes, full disks, failing writes and syncs, a log that must not
+ * grow.
  *
- * A shim around SQLite's file functions fails the k-th call, once or from then on, for k = 1, 2, ... until a run meets no
- * fault any more. After each run the file is opened again, and what must hold is checked: everything acknowledged is
+ * A shim around SQLite's file functions fails the k-th call, once or from then on, for k = 1, 2, ... until a run meets
+ * no fault any more. After each run the file is opened again, and what must hold is checked: everything acknowledged is
  * there, nothing refused is, and the counter equals the rows. */
 #include "store/fixture.h"
 
@@ -22,7 +23,7 @@ static struct {
 	enum fault_call call;
 	int result; /* what the failing call gives */
 	bool for_ever;
-	_Atomic int left;  /* calls until the first that fails */
+	_Atomic int left; /* calls until the first that fails */
 	_Atomic int fired;
 } fault;
 
@@ -202,7 +203,8 @@ static void fault_loop(enum fault_call call, int result, bool for_ever, enum err
 		if (want != ERR_INTERNAL) { /* what it says while it goes on must be right, too */
 			check_outcomes(fixture, outcomes);
 			assert_int_equal(fixture_run(fixture->store, world_create(APP, "again", "u")),
-					 outcomes[SCRIPT_ROOMS - 1] == OUTCOME_STORED && !fired ? HW_QUOTA_FULL : HW_OK);
+					 outcomes[SCRIPT_ROOMS - 1] == OUTCOME_STORED && !fired ? HW_QUOTA_FULL
+												: HW_OK);
 			if (fired)
 				assert_int_equal(fixture_run(fixture->store, world_destroy(APP, "again", "u")), HW_OK);
 		}
@@ -233,7 +235,8 @@ static void test_sqlite_failing_sync_is_the_end(void **state)
 	fault_loop(FAULT_SYNC, SQLITE_IOERR_FSYNC, true, ERR_INTERNAL);
 }
 
-/* The checkpoint's sync fails on another thread, or on the writer's after the replies: the next commit must not succeed. */
+/* The checkpoint's sync fails on another thread, or on the writer's after the replies: the next commit must not
+ * succeed. */
 static void test_sqlite_failing_sync_of_a_checkpoint_is_the_end(void **state)
 {
 	struct fixture *fixture = *state;
@@ -297,7 +300,7 @@ static void test_sqlite_file_size_limit(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
 	stored = fill(fixture, 0, &err);
 	assert_true(err.class == ERR_IO || err.class == ERR_FULL);
-	assert_int_equal(fill(fixture, 500000, &err), 0); /* still */
+	assert_int_equal(fill(fixture, 500000, &err), 0);	    /* still */
 	assert_int_equal(fixture_room_count(fixture, APP), stored); /* readers go on */
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
@@ -352,7 +355,8 @@ static void child_commits(struct fixture *fixture, int ack)
 			(void)snprintf(room_ids[j], sizeof(room_ids[j]), "%d-%u", getpid(), i); /* fits */
 			batch[j] = world_create(APP, room_ids[j], "alice");
 		}
-		if (fixture_try_batch(fixture->store, batch, 3, &err) || batch[2].code != HW_OK || write(ack, "3", 1) != 1)
+		if (fixture_try_batch(fixture->store, batch, 3, &err) || batch[2].code != HW_OK ||
+		    write(ack, "3", 1) != 1)
 			_exit(1);
 		store_tidy(fixture->store);
 	}
@@ -446,8 +450,8 @@ static void test_sqlite_log_does_not_grow_without_bound(void **state)
 				 i == 0 ? HW_OK : HW_NO_ROOM);
 		if (i % 100 == 0) { /* reading goes on all the time */
 			arena_reset(&fixture->arena);
-			assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 10, page,
-							 &count, &err),
+			assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 10,
+							 page, &count, &err),
 					 0);
 			assert_int_equal(stat(path, &facts), 0);
 			if (facts.st_size > highest)

@@ -103,9 +103,10 @@ static void test_store_app_comes_back_in_every_field(void **state)
 static void test_store_app_of_smallest_values(void **state)
 {
 	struct fixture *fixture = *state;
-	struct app_config config = {.alert = {.mode = ALERT_EDGE, .threshold_count = 1, .thresholds = {1}, .step_percent = 1},
-				    .key_len = 8,
-				    .key = "abcdefgh"};
+	struct app_config config = {
+		.alert = {.mode = ALERT_EDGE, .threshold_count = 1, .thresholds = {1}, .step_percent = 1},
+		.key_len = 8,
+		.key = "abcdefgh"};
 	struct command command = world_command(COMMAND_APP_CREATE, 1);
 	struct store_app app;
 
@@ -216,8 +217,8 @@ static void test_store_room_comes_back_in_every_field(void **state)
 	command.origin.wall_ms = 1234567890123;
 	fixture_add_app(fixture->store, APP, 5);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
-	assert_int_equal(store_room_get(fixture->reader, &fixture->arena, 1, command.u.room_create.room_id, &room, &err),
-			 1);
+	assert_int_equal(
+		store_room_get(fixture->reader, &fixture->arena, 1, command.u.room_create.room_id, &room, &err), 1);
 	assert_true(room.id == app_id_make(1, 1));
 	assert_true(str_eq(room.room_id, command.u.room_create.room_id));
 	assert_true(str_eq(room.owner, command.u.room_create.owner));
@@ -237,8 +238,7 @@ static void test_store_room_names_are_exact_and_per_app(void **state)
 	fixture_add_app(fixture->store, APP + 1, 5);
 	assert_int_equal(fixture_run(fixture->store, world_create(APP, "room", "u")), HW_OK);
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		assert_int_equal(
-			store_room_get(fixture->reader, &fixture->arena, 1, str_c(others[i]), &room, &err), 0);
+		assert_int_equal(store_room_get(fixture->reader, &fixture->arena, 1, str_c(others[i]), &room, &err), 0);
 	assert_int_equal(store_room_get(fixture->reader, &fixture->arena, 2, STR("room"), &room, &err), 0);
 	assert_int_equal(fixture_run(fixture->store, world_create(APP + 1, "room", "u")), HW_OK);
 	assert_int_equal(fixture_run(fixture->store, world_create(APP, "Room", "u")), HW_OK);
@@ -262,9 +262,8 @@ static void test_store_room_pages_are_newest_first_and_stable(void **state)
 	fixture_add_rooms(fixture->store, APP + 1, 0, 3); /* neighbours that must not show */
 	fixture_add_rooms(fixture->store, APP, 0, 25);
 	do {
-		assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 2, before, false, 10, page, &count,
-						 &err),
-				 0);
+		assert_int_equal(
+			store_room_list(fixture->reader, &fixture->arena, 2, before, false, 10, page, &count, &err), 0);
 		for (size_t i = 0; i < count; i++)
 			assert_true(page[i].id == app_id_make(2, want--));
 		if (count)
@@ -284,22 +283,26 @@ static void test_store_room_list_bounds(void **state)
 
 	hidden.u.room_create.visible = false;
 	fixture_add_app(fixture->store, APP, 100);
-	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 4, page, &count, &err), 0);
+	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 4, page, &count, &err),
+			 0);
 	assert_int_equal(count, 0);
 	fixture_add_rooms(fixture->store, APP, 0, 1);
 	assert_int_equal(fixture_run(fixture->store, hidden), HW_OK);
-	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, true, 4, page, &count, &err), 0);
+	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, true, 4, page, &count, &err),
+			 0);
 	assert_int_equal(count, 1);
 	assert_true(str_eq(page[0].room_id, STR("r0")));
-	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 0, page, &count, &err), 0);
-	assert_int_equal(count, 0);
-	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, app_id_make(1, 2), false, 4, page, &count,
-					 &err),
+	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, INT64_MAX, false, 0, page, &count, &err),
 			 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(
+		store_room_list(fixture->reader, &fixture->arena, 1, app_id_make(1, 2), false, 4, page, &count, &err),
+		0);
 	assert_int_equal(count, 1); /* before_id itself is excluded */
 	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 1, 0, false, 4, page, &count, &err), 0);
 	assert_int_equal(count, 0);
-	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 77, INT64_MAX, false, 4, page, &count, &err), 0);
+	assert_int_equal(store_room_list(fixture->reader, &fixture->arena, 77, INT64_MAX, false, 4, page, &count, &err),
+			 0);
 	assert_int_equal(count, 0);
 }
 
@@ -314,7 +317,7 @@ static void test_store_batch_that_creates_and_destroys(void **state)
 	fixture_add_app(fixture->store, APP, 10);
 	fixture_add_rooms(fixture->store, APP, 0, 2);
 	{
-		struct command batch[] = {world_create(APP, "gone", "u"),     world_destroy(APP, "gone", "u"),
+		struct command batch[] = {world_create(APP, "gone", "u"),    world_destroy(APP, "gone", "u"),
 					  world_destroy(APP, "r0", "alice"), world_create(APP, "r0", "bob"),
 					  world_destroy(APP, "r1", "alice"), world_create(APP, "kept", "u")};
 
@@ -481,9 +484,9 @@ static void test_store_marks_come_back_in_every_field(void **state)
 	assert_int_equal(fixture_run(fixture->store, world_destroy(APP, "r0", "alice")), HW_OK);
 	fixture_add_rooms(fixture->store, APP, 9, 10);
 	for (size_t i = 0; i < 3; i++)
-		assert_int_equal(fixture_run(fixture->store, full_mark(app_id_make(1, i + 1), marks[i],
-								       INT64_C(1739966449999))),
-				 HW_OK);
+		assert_int_equal(
+			fixture_run(fixture->store, full_mark(app_id_make(1, i + 1), marks[i], INT64_C(1739966449999))),
+			HW_OK);
 	assert_int_equal(store_callback_list(fixture->reader, &fixture->arena, 1, INT64_MAX, 3, rows, &count, &err), 0);
 	assert_int_equal(count, 3);
 	for (size_t i = 0; i < 3; i++) { /* newest first */
@@ -597,8 +600,8 @@ static void test_store_callback_pages(void **state)
 		assert_int_equal(fixture_run(fixture->store, world_destroy(APP, "r3", "alice")), HW_OK);
 	}
 	do {
-		assert_int_equal(store_callback_list(fixture->reader, &fixture->arena, 1, before, 3, page, &count, &err),
-				 0);
+		assert_int_equal(
+			store_callback_list(fixture->reader, &fixture->arena, 1, before, 3, page, &count, &err), 0);
 		for (size_t i = 0; i < count; i++)
 			assert_int_equal(app_id_sequence(page[i].id), 7 - total++);
 		if (count)
