@@ -35,7 +35,7 @@ enum hw_callback {
 #define HW_CALLBACK_ENUM(name, word) name,
 	HW_CALLBACKS(HW_CALLBACK_ENUM)
 #undef HW_CALLBACK_ENUM
-	HW_CALLBACK_COUNT
+		HW_CALLBACK_COUNT
 };
 
 /* The word on the wire. Static. */
@@ -45,7 +45,7 @@ HW_API HW_CHECK int hw_callback_parse(const char *word, size_t len, enum hw_call
 
 /* ---- the URL ---- */
 
-#define HW_CALLBACK_URL_BYTES_MAX 1024	      /* longest configured URL */
+#define HW_CALLBACK_URL_BYTES_MAX 1024	       /* longest configured URL */
 #define HW_CALLBACK_REQUEST_URL_BYTES_MAX 2048 /* longest URL with our parameters */
 
 /* Checks a configured callback URL: http or https (any case), a host, an optional port 1 to 65535, no user or
@@ -76,7 +76,7 @@ struct hw_callback_query {
 	uint32_t sdkappid;
 	char command[64]; /* as sent, for messages; "" when absent */
 	bool command_known;
-	enum hw_callback command_id; /* when known */
+	enum hw_callback command_id;	     /* when known */
 	char client_ip[HW_IP_BYTES_MAX + 1]; /* "" when absent */
 	enum hw_platform platform;	     /* UNKNOWN when absent or unknown */
 	bool has_sign;

@@ -18,7 +18,7 @@ enum hw_platform {
 #define HW_PLATFORM_ENUM(name, word) name,
 	HW_PLATFORMS(HW_PLATFORM_ENUM)
 #undef HW_PLATFORM_ENUM
-	HW_PLATFORM_COUNT
+		HW_PLATFORM_COUNT
 };
 
 /* The word on the wire. Static. */

@@ -20,11 +20,11 @@ struct hw_query {
 
 enum hw_query_error {
 	HW_QUERY_FINE = 0,
-	HW_QUERY_BAD_ESCAPE = -1,  /* % without two hexadecimal digits */
-	HW_QUERY_BAD_BYTE = -2,	   /* NUL or a control character, raw or decoded */
-	HW_QUERY_TOO_MANY = -3,	   /* more than HW_QUERY_PARAMS_MAX */
-	HW_QUERY_DUPLICATE = -4,   /* one name twice (after decoding) */
-	HW_QUERY_TOO_LONG = -5,	   /* does not fit into `buffer` */
+	HW_QUERY_BAD_ESCAPE = -1, /* % without two hexadecimal digits */
+	HW_QUERY_BAD_BYTE = -2,	  /* NUL or a control character, raw or decoded */
+	HW_QUERY_TOO_MANY = -3,	  /* more than HW_QUERY_PARAMS_MAX */
+	HW_QUERY_DUPLICATE = -4,  /* one name twice (after decoding) */
+	HW_QUERY_TOO_LONG = -5,	  /* does not fit into `buffer` */
 };
 
 /* Parses `text` (without "?"). Names and values are decoded (%41 and + as space is NOT applied: the vendor's base64

@@ -7,7 +7,7 @@
 HW_BEGIN
 
 #define HW_SIGN_HEX_BYTES 64
-#define HW_SIGN_TOLERANCE_S 60	/* a receiver refuses |now - RequestTime| above this */
+#define HW_SIGN_TOLERANCE_S 60 /* a receiver refuses |now - RequestTime| above this */
 #define HW_TOKEN_BYTES_MAX 128
 
 /* Writes 64 hex digits and a NUL. token: 1 to HW_TOKEN_BYTES_MAX bytes. */

@@ -8,9 +8,9 @@
 
 HW_BEGIN
 
-#define HW_USERSIG_BYTES_MAX 2048	   /* longest signature read or written */
-#define HW_USERSIG_USERBUF_BYTES_MAX 512   /* longest userbuf */
-#define HW_USERSIG_KEY_BYTES_MAX 128	   /* longest secret key */
+#define HW_USERSIG_BYTES_MAX 2048	     /* longest signature read or written */
+#define HW_USERSIG_USERBUF_BYTES_MAX 512     /* longest userbuf */
+#define HW_USERSIG_KEY_BYTES_MAX 128	     /* longest secret key */
 #define HW_USERSIG_EXPIRE_DEFAULT_S 15552000 /* 180 days */
 #define HW_USERSIG_EXPIRE_MAX_S 1576800000   /* 50 years */
 
@@ -19,8 +19,8 @@ struct hw_usersig_params {
 	const char *identifier; /* 1 to HW_IDENTIFIER_BYTES_MAX bytes */
 	const char *key;	/* the app's secret key, `key_len` bytes */
 	size_t key_len;
-	int64_t time_s;	  /* seconds since 1970 at which it was made */
-	int64_t expire_s; /* lifetime in seconds, 1 to HW_USERSIG_EXPIRE_MAX_S */
+	int64_t time_s;	     /* seconds since 1970 at which it was made */
+	int64_t expire_s;    /* lifetime in seconds, 1 to HW_USERSIG_EXPIRE_MAX_S */
 	const void *userbuf; /* NULL for none */
 	size_t userbuf_len;
 };

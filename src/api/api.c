@@ -1,8 +1,8 @@
 /* Routes, checks and envelopes; see api.h and request.h.
  *
  * The checks, in this order, each with its own code: the path (60009), the method (60002), the query (60002), sdkappid
- * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), and the
- * body (60003). The status is 200 whatever the answer: the result is in the envelope, as with the vendor. */
+ * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), and
+ * the body (60003). The status is 200 whatever the answer: the result is in the envelope, as with the vendor. */
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,7 +43,8 @@ static const struct api_route api_routes[] = {
 
 static void api_append_envelope(struct buf *out, int code, const char *text, const char *id)
 {
-	buf_append_c(out, code == HW_OK ? "{\"ActionStatus\":\"OK\",\"ErrorInfo\":" : "{\"ActionStatus\":\"FAIL\",\"ErrorInfo\":");
+	buf_append_c(out, code == HW_OK ? "{\"ActionStatus\":\"OK\",\"ErrorInfo\":"
+					: "{\"ActionStatus\":\"FAIL\",\"ErrorInfo\":");
 	buf_append_json_string(out, str_c(text));
 	buf_append_c(out, ",\"ErrorCode\":");
 	buf_append_u64(out, (uint64_t)code);
@@ -356,8 +357,8 @@ static int api_check_admin_token(struct api_request *request)
 	struct str header = http_call_header(request->call, STR("authorization"));
 	struct str scheme = STR("Bearer ");
 
-	if (str_starts_with(header, scheme) && str_eq_secret(str_slice(header, scheme.len, header.len),
-							     secret_reveal(request->api->admin_token))) {
+	if (str_starts_with(header, scheme) &&
+	    str_eq_secret(str_slice(header, scheme.len, header.len), secret_reveal(request->api->admin_token))) {
 		request->identifier = STR(APP_SYSTEM_OPERATOR);
 		request->platform = HW_PLATFORM_RESTAPI;
 		return 0;

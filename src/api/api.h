@@ -12,12 +12,12 @@
 struct api;
 
 struct api_options {
-	struct engine *engine;	    /* borrowed */
-	struct hook *hook;	    /* borrowed; for the state of deliveries */
-	struct secret admin_token;  /* for the management API, 16 to 256 bytes; copied */
+	struct engine *engine;	     /* borrowed */
+	struct hook *hook;	     /* borrowed; for the state of deliveries */
+	struct secret admin_token;   /* for the management API, 16 to 256 bytes; copied */
 	const char *trusted_proxies; /* addresses, comma-separated, whose X-Forwarded-For is believed; "" for none */
-	unsigned thread_count;	    /* of the HTTP server */
-	uint64_t body_bytes_max;    /* of the HTTP server, for the text of the refusal */
+	unsigned thread_count;	     /* of the HTTP server */
+	uint64_t body_bytes_max;     /* of the HTTP server, for the text of the refusal */
 };
 
 /* The rule for `trusted_proxies`, for who checks settings before anything is opened. Errors ERR_INVALID, naming

@@ -110,6 +110,7 @@ void api_token_get(struct api_request *request)
 	/* the one place that gives a token out: to an admin of the app, who set it */
 	buf_append_c(&request->response, "{\"Token\":");
 	buf_append_json_string(&request->response, secret_reveal(app_token(config)));
-	buf_append_c(&request->response, config->token_enabled ? ",\"IsTokenEnable\":true}" : ",\"IsTokenEnable\":false}");
+	buf_append_c(&request->response,
+		     config->token_enabled ? ",\"IsTokenEnable\":true}" : ",\"IsTokenEnable\":false}");
 	api_answer(request, HW_OK, NULL);
 }

@@ -1,5 +1,5 @@
-/* The management API: apps and their deliveries, for whoever holds the backend's admin token. The command line tools and
- * the console speak it. */
+/* The management API: apps and their deliveries, for whoever holds the backend's admin token. The command line tools
+ * and the console speak it. */
 #include "api/request.h"
 #include "base/mem.h"
 #include "hook/request.h"
@@ -84,7 +84,8 @@ static int manage_take_admins(struct api_request *request, struct app_config *co
 
 		if (!json_is_string(item) || !app_identifier_ok(json_str(item)))
 			goto bad;
-		(void)str_copy(config->admins[config->admin_count++], sizeof(config->admins[0]), json_str(item)); /* fits */
+		(void)str_copy(config->admins[config->admin_count++], sizeof(config->admins[0]),
+			       json_str(item)); /* fits */
 	}
 	*fields |= APP_FIELD_ADMINS;
 	return 0;
@@ -120,7 +121,8 @@ static int manage_take_app(struct api_request *request, struct app_config *confi
 	if (found < 0)
 		return -1;
 	*fields |= found ? APP_FIELD_CALLBACK_OVERWRITE : 0;
-	return manage_take_alert(request, &config->alert, fields) || manage_take_admins(request, config, fields) ? -1 : 0;
+	return manage_take_alert(request, &config->alert, fields) || manage_take_admins(request, config, fields) ? -1
+														 : 0;
 }
 
 static int manage_need_sdkappid(struct api_request *request, uint32_t *out)
@@ -204,7 +206,8 @@ void api_manage_app_create(struct api_request *request)
 	unsigned fields = 0;
 
 	app_config_init(config);
-	(void)str_copy(config->admins[0], sizeof(config->admins[0]), STR("administrator")); /* the name all samples use */
+	(void)str_copy(config->admins[0], sizeof(config->admins[0]),
+		       STR("administrator")); /* the name all samples use */
 	config->admin_count = 1;
 	if (manage_need_sdkappid(request, &config->sdkappid) || manage_take_app(request, config, &fields))
 		return;
@@ -244,7 +247,8 @@ void api_manage_app_set(struct api_request *request)
 		return;
 	if (!fields) {
 		api_answer(request, HW_BAD_PARAMETER,
-			   "nothing to set: give MaxRoomCount, AlertMode, Thresholds, RearmMargin, StepPercent, Key, Admins "
+			   "nothing to set: give MaxRoomCount, AlertMode, Thresholds, RearmMargin, StepPercent, Key, "
+			   "Admins "
 			   "or CallbackOverwrite");
 		return;
 	}
@@ -276,7 +280,8 @@ static void manage_app_show_read(struct engine_read *read, struct store_reader *
 		api_read_failed(request, &err);
 	} else if (found == 0) {
 		request->code = HW_UNKNOWN_SDKAPPID;
-		(void)str_copy(request->text, sizeof(request->text), str_c(hw_code_text(HW_UNKNOWN_SDKAPPID))); /* fits */
+		(void)str_copy(request->text, sizeof(request->text),
+			       str_c(hw_code_text(HW_UNKNOWN_SDKAPPID))); /* fits */
 	} else {
 		manage_append_app(&request->response, &app.config, &app.state, request->look.reveal_key);
 	}
@@ -347,8 +352,9 @@ static void manage_append_callback(struct buf *out, uint64_t id, const struct st
 
 	request_event_id(id, callback->id, event_id);
 	buf_printf(out,
-		   "{\"WebhookId\":\"%s\",\"Sequence\":%" PRIu64 ",\"CallbackCommand\":\"%s\",\"State\":\"%s\",\"Attempts\":%" PRIu32
-		   ",\"DueTime\":%" PRId64 ",\"LastAttemptTime\":%" PRId64 ",\"HttpStatus\":%" PRId32 ",\"Error\":",
+		   "{\"WebhookId\":\"%s\",\"Sequence\":%" PRIu64
+		   ",\"CallbackCommand\":\"%s\",\"State\":\"%s\",\"Attempts\":%" PRIu32 ",\"DueTime\":%" PRId64
+		   ",\"LastAttemptTime\":%" PRId64 ",\"HttpStatus\":%" PRId32 ",\"Error\":",
 		   event_id, app_id_sequence(callback->id), hw_callback_word(callback->command),
 		   callback_state_word(callback->state), callback->attempts, callback->due_ms, callback->attempt_ms,
 		   callback->http_status);

@@ -67,13 +67,14 @@ void api_threads_free(struct api_thread **threads, unsigned count);
 void api_make_request_id(struct api_thread *thread, char out[API_REQUEST_ID_BYTES]);
 struct api_thread *api_request_thread(struct api_request *request);
 
-/* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code is
- * HW_OK and something was built. */
+/* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
+ * is HW_OK and something was built. */
 void api_answer(struct api_request *request, int code, const char *text);
 /* The same with a formatted text. */
 void api_refuse_with(struct api_request *request, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Sends request->job.command to the engine; `done` answers. Type, app and origin are filled here. */
-void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail));
+void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid,
+		void (*done)(struct mail *mail));
 /* An answer that is the command's and nothing more; for api_submit. */
 void api_command_done(struct mail *mail);
 /* Runs `read` on the reader thread, which sets code and text or builds the response; then answers. */

@@ -1,7 +1,7 @@
 /* Rooms: create, destroy, look, list, for admins and for clients.
  *
- * What a room is made of stands in one table with type, limit and default; fields that are not in it are ignored, because
- * real callers send more. The fields are kept as one JSON object that only this file reads. */
+ * What a room is made of stands in one table with type, limit and default; fields that are not in it are ignored,
+ * because real callers send more. The fields are kept as one JSON object that only this file reads. */
 #include "api/request.h"
 
 #include <inttypes.h>
@@ -62,7 +62,8 @@ static int room_append_text(struct api_request *request, const json_t *info, con
 			    struct buf *out)
 {
 	struct str value;
-	int found = api_take_str(request, info, field->name, 0, field->type == ROOM_FIELD_WORD ? 64 : field->limit, &value);
+	int found =
+		api_take_str(request, info, field->name, 0, field->type == ROOM_FIELD_WORD ? 64 : field->limit, &value);
 
 	if (found != 1)
 		return found;
@@ -250,7 +251,8 @@ static void room_get_read(struct engine_read *read, struct store_reader *reader)
 	struct buf *out = &request->response;
 	struct store_room room;
 	struct error err;
-	int found = store_room_get(reader, request->arena, request->app->config.number, request->look.room_id, &room, &err);
+	int found =
+		store_room_get(reader, request->arena, request->app->config.number, request->look.room_id, &room, &err);
 
 	if (found < 0) {
 		api_read_failed(request, &err);
@@ -258,7 +260,8 @@ static void room_get_read(struct engine_read *read, struct store_reader *reader)
 	}
 	if (found == 0) {
 		request->code = HW_NO_ROOM;
-		(void)str_copy(request->text, sizeof(request->text), STR("RoomId: no such room, or it was destroyed")); /* fits */
+		(void)str_copy(request->text, sizeof(request->text),
+			       STR("RoomId: no such room, or it was destroyed")); /* fits */
 		return;
 	}
 	buf_append_c(out, "{\"RoomInfo\":{\"RoomId\":");

@@ -1,9 +1,9 @@
 /* Per-thread state of the API: request ids, and the UserSigs that verified before.
  *
- * A verification costs a microsecond or two, a hit a fraction of it. The cache is a fixed table per loop thread, keyed by
- * a seeded hash of app, identifier and the whole signature, compared in full. An entry holds the generation of the app's
- * configuration under which it verified, so a changed key makes all of the app's entries useless at once. Failures are
- * never cached, so nobody can fill it with rubbish. */
+ * A verification costs a microsecond or two, a hit a fraction of it. The cache is a fixed table per loop thread, keyed
+ * by a seeded hash of app, identifier and the whole signature, compared in full. An entry holds the generation of the
+ * app's configuration under which it verified, so a changed key makes all of the app's entries useless at once.
+ * Failures are never cached, so nobody can fill it with rubbish. */
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -114,6 +114,7 @@ int api_verify_usersig(struct api_request *request, struct str usersig)
 	entry->sdkappid = config->sdkappid;
 	(void)str_copy(entry->identifier, sizeof(entry->identifier), request->identifier); /* length checked before */
 	entry->sig = (struct str){mem_dup(usersig.ptr, usersig.len), usersig.len};
-	entry->end_s = facts.time_s + facts.expire_s;
+	/* both are at least 0, but whoever has the key may have signed any */
+	entry->end_s = facts.expire_s > INT64_MAX - facts.time_s ? INT64_MAX : facts.time_s + facts.expire_s;
 	return HW_OK;
 }

@@ -1,8 +1,8 @@
 #pragma once
 /* A growing byte buffer with a hard maximum.
  *
- * An append that would pass the maximum writes nothing, or the first part of what it is composed of, and sets `overflow`,
- * which sticks: build the whole text, then look once with buf_ok. Threads: one at a time. */
+ * An append that would pass the maximum writes nothing, or the first part of what it is composed of, and sets
+ * `overflow`, which sticks: build the whole text, then look once with buf_ok. Threads: one at a time. */
 #include "base/str.h"
 #include <stdarg.h>
 

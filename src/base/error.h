@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /* name, word in logs, true when the same call may succeed later */
-#define ERROR_CLASSES(X)                                                                                              \
+#define ERROR_CLASSES(X)                                                                                               \
 	X(ERR_NONE, "none", false)                                                                                     \
 	X(ERR_INVALID, "invalid", false)                                                                               \
 	X(ERR_DENIED, "denied", false)                                                                                 \

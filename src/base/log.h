@@ -41,8 +41,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 /* Holds back repeats of one failure. One per place that may repeat; one thread at a time. */
 struct log_limit {
-	int64_t interval_ms;   /* at most one line per interval */
-	int64_t last_mono_ms;  /* 0: none yet */
+	int64_t interval_ms;  /* at most one line per interval */
+	int64_t last_mono_ms; /* 0: none yet */
 	uint64_t held_back;
 };
 /* True when a line may be written now; `held_back_out` is how many were not since the last one. */

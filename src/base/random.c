@@ -1,4 +1,5 @@
-/* Random numbers and keyed hashing; see random.h. SipHash is by Aumasson and Bernstein (2012); written from the paper. */
+/* Random numbers and keyed hashing; see random.h. SipHash is by Aumasson and Bernstein (2012); written from the paper.
+ */
 #include "base/random.h"
 
 #include <errno.h>

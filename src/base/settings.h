@@ -32,7 +32,7 @@ struct setting {
 struct settings {
 	const struct setting *rows;
 	size_t count;
-	void *target; /* the struct that the offsets point into */
+	void *target;		 /* the struct that the offsets point into */
 	unsigned char *strength; /* per row: which source set it */
 };
 

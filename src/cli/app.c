@@ -106,12 +106,14 @@ static int apps_append_settable(const struct cli_line *line, struct buf *body)
 	if (thresholds->set) {
 		buf_append_c(body, ",\"Thresholds\":");
 		if (apps_append_list(body, thresholds->text, false))
-			return cli_fail(line, CLI_USAGE, "--thresholds: must be percentages with commas between, such as 70,85");
+			return cli_fail(line, CLI_USAGE,
+					"--thresholds: must be percentages with commas between, such as 70,85");
 	}
 	if (admins->set) {
 		buf_append_c(body, ",\"Admins\":");
 		if (apps_append_list(body, admins->text, true))
-			return cli_fail(line, CLI_USAGE, "--admins: must be names with commas between, such as administrator,ops");
+			return cli_fail(line, CLI_USAGE,
+					"--admins: must be names with commas between, such as administrator,ops");
 	}
 	if (overwrite || options_get(line, OPTION_NO_OVERWRITE)->set)
 		buf_printf(body, ",\"CallbackOverwrite\":%s", overwrite ? "true" : "false");
@@ -177,12 +179,14 @@ static void apps_append_one(const json_t *app, struct buf *out)
 	apps_append_policy(app, out);
 	buf_append_c(out, "\n  admins        ");
 	apps_append_joined(app, "Admins", out);
-	buf_printf(out, "\n  callback      %s", *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
+	buf_printf(out, "\n  callback      %s",
+		   *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
 	if (json_array_size(json_object_get(app, "CallbackCommandList"))) {
 		buf_append_c(out, "\n  switched on   ");
 		apps_append_joined(app, "CallbackCommandList", out);
 	}
-	buf_printf(out, "\n  signed        %s\n  set_callback  %s\n  callbacks     %" PRId64 " made, %" PRId64 " waiting\n",
+	buf_printf(out,
+		   "\n  signed        %s\n  set_callback  %s\n  callbacks     %" PRId64 " made, %" PRId64 " waiting\n",
 		   json_is_true(json_object_get(app, "IsTokenEnable")) ? "yes, with the callback token" : "no",
 		   json_is_true(json_object_get(app, "CallbackOverwrite")) ? "replaces an existing configuration"
 									   : "refuses when one exists",
@@ -201,7 +205,7 @@ static void apps_print(const struct cli_line *line, const char *title, const jso
 	buf_printf(&text, "%s %" PRId64 "\n", title, remote_number(app, "SdkAppid"));
 	apps_append_one(app, &text);
 	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
-	files_wipe(&text); /* the key may be in it */
+	files_wipe(&text);		   /* the key may be in it */
 }
 
 /* ---- commands ---- */
@@ -224,7 +228,8 @@ static int apps_create(const struct cli_line *line)
 	apps_print(line, "created app", answer.response);
 	if (!options_get(line, OPTION_JSON)->set)
 		(void)printf("Keep the key secret: with it UserSigs of this app are made. `highwater app show %" PRIu32
-			     " --reveal-key` shows it again.\n", sdkappid); /* standard output is all there is */
+			     " --reveal-key` shows it again.\n",
+			     sdkappid); /* standard output is all there is */
 	remote_answer_free(&answer);
 	return CLI_DONE;
 }
@@ -277,8 +282,9 @@ static int apps_set(const struct cli_line *line)
 	for (unsigned id = 0; id < OPTION_COUNT; id++)
 		any = any || (APPS_SETTABLE & OPTION_BIT(id) && line->options[id].set);
 	if (!any)
-		return cli_fail(line, CLI_USAGE, "nothing to change: give at least one of --max, --mode, --thresholds, "
-						 "--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite");
+		return cli_fail(line, CLI_USAGE,
+				"nothing to change: give at least one of --max, --mode, --thresholds, "
+				"--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite");
 	exit = apps_build_settable(line, sdkappid, &body);
 	(void)snprintf(done, sizeof(done), "changed app %" PRIu32, sdkappid); /* sized for it */
 	if (exit == CLI_DONE)
@@ -313,9 +319,9 @@ static void apps_print_row(const json_t *app)
 	buf_printf(&alert, "%s ", remote_text(app, "AlertMode"));
 	apps_append_joined(app, "Thresholds", &alert);
 	/* standard output is all there is */
-	(void)printf("%-10" PRId64 "  %10" PRId64 "  %10" PRId64 "  %-14s  %7" PRId64 "  %s\n", remote_number(app, "SdkAppid"),
-		     remote_number(app, "RoomCount"), remote_number(app, "MaxRoomCount"), buf_c(&alert),
-		     remote_number(app, "CallbackPending"),
+	(void)printf("%-10" PRId64 "  %10" PRId64 "  %10" PRId64 "  %-14s  %7" PRId64 "  %s\n",
+		     remote_number(app, "SdkAppid"), remote_number(app, "RoomCount"),
+		     remote_number(app, "MaxRoomCount"), buf_c(&alert), remote_number(app, "CallbackPending"),
 		     *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
 	buf_fini(&alert);
 }
@@ -338,7 +344,8 @@ static int apps_fetch_all(const struct cli_line *line, json_t **apps_out)
 		buf_fini(&body);
 		if (exit != CLI_DONE)
 			break;
-		(void)json_array_extend(apps, json_object_get(answer.response, "AppList")); /* a page without is empty */
+		(void)json_array_extend(apps,
+					json_object_get(answer.response, "AppList")); /* a page without is empty */
 		next = remote_number(answer.response, "Next");
 		remote_answer_free(&answer);
 		if (next && next <= before) /* pages rise, else this would never end */
@@ -365,8 +372,8 @@ static int apps_list(const struct cli_line *line)
 		if (json_array_size(apps) == 0)
 			(void)puts("no apps yet: `highwater app create SDKAPPID` makes one");
 		else
-			(void)printf("%-10s  %10s  %10s  %-14s  %7s  %s\n", "SDKAPPID", "ROOMS", "MAXIMUM", "ALERT AT %",
-				     "WAITING", "CALLBACK URL");
+			(void)printf("%-10s  %10s  %10s  %-14s  %7s  %s\n", "SDKAPPID", "ROOMS", "MAXIMUM",
+				     "ALERT AT %", "WAITING", "CALLBACK URL");
 		for (size_t i = 0; i < json_array_size(apps); i++)
 			apps_print_row(json_array_get(apps, i));
 	}

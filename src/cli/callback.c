@@ -71,8 +71,7 @@ static int callbacks_set_url(const struct cli_line *line, const struct remote_se
 	return exit;
 }
 
-static int callbacks_set_token(const struct cli_line *line, const struct remote_sender *sender,
-			       const struct buf *token)
+static int callbacks_set_token(const struct cli_line *line, const struct remote_sender *sender, const struct buf *token)
 {
 	struct buf body;
 	int exit;
@@ -148,7 +147,8 @@ static void callbacks_print_config(const json_t *config)
 }
 
 /* The token itself stays where it is. */
-static int callbacks_print_token(const struct cli_line *line, const struct remote_sender *sender, const struct buf *body)
+static int callbacks_print_token(const struct cli_line *line, const struct remote_sender *sender,
+				 const struct buf *body)
 {
 	struct remote remote;
 	struct remote_answer answer;
@@ -163,8 +163,8 @@ static int callbacks_print_token(const struct cli_line *line, const struct remot
 		(void)printf("  token        none: callbacks are not signed\n"); /* standard output is all there is */
 	else if (answer.code == HW_OK)
 		(void)printf("  token        set, %s\n", json_is_true(json_object_get(answer.response, "IsTokenEnable"))
-							       ? "callbacks carry Sign and RequestTime"
-							       : "but switched off: callbacks are not signed");
+								 ? "callbacks carry Sign and RequestTime"
+								 : "but switched off: callbacks are not signed");
 	else
 		exit = remote_tell(line, &answer);
 	remote_answer_free(&answer);
@@ -184,7 +184,8 @@ static int callbacks_show(const struct cli_line *line)
 		exit = callbacks_call(line, &sender, "get_callback", &body, &answer);
 	if (exit == CLI_DONE) {
 		if (!remote_print_json(line, answer.response)) {
-			(void)printf("callbacks of app %" PRIu32 "\n", sender.sdkappid); /* standard output is all there is */
+			(void)printf("callbacks of app %" PRIu32 "\n",
+				     sender.sdkappid); /* standard output is all there is */
 			callbacks_print_config(answer.response);
 			exit = callbacks_print_token(line, &sender, &body);
 		}
@@ -225,8 +226,8 @@ static void callbacks_print_row(const json_t *row)
 	(void)snprintf(rooms, sizeof(rooms), "%" PRId64 " of %" PRId64, remote_number(body, "CurRoomCount"),
 		       remote_number(body, "MaxRoomCount")); /* fits two numbers */
 	/* standard output is all there is */
-	(void)printf("%8" PRId64 "  %.19sZ  %-20s  %-9s  %8" PRId64 "  %s\n", remote_number(row, "Sequence"), time, rooms,
-		     remote_text(row, "State"), remote_number(row, "Attempts"), remote_text(row, "WebhookId"));
+	(void)printf("%8" PRId64 "  %.19sZ  %-20s  %-9s  %8" PRId64 "  %s\n", remote_number(row, "Sequence"), time,
+		     rooms, remote_text(row, "State"), remote_number(row, "Attempts"), remote_text(row, "WebhookId"));
 	if (*reason)
 		(void)printf("%8s  %s\n", "", reason);
 }
@@ -271,8 +272,8 @@ static int callbacks_list(const struct cli_line *line)
 		if (json_array_size(rows) == 0)
 			(void)puts("no callbacks were made yet");
 		else
-			(void)printf("%8s  %-20s  %-20s  %-9s  %8s  %s\n", "SEQUENCE", "TIME", "ROOMS", "STATE", "ATTEMPTS",
-				     "WEBHOOK-ID");
+			(void)printf("%8s  %-20s  %-20s  %-9s  %8s  %s\n", "SEQUENCE", "TIME", "ROOMS", "STATE",
+				     "ATTEMPTS", "WEBHOOK-ID");
 		for (size_t i = 0; i < json_array_size(rows); i++)
 			callbacks_print_row(json_array_get(rows, i));
 		if (next > 1)
@@ -291,7 +292,8 @@ static int callbacks_list(const struct cli_line *line)
 static const struct cli_command callbacks_commands[] = {
 	CALLBACKS_COMMAND("set",
 			  REMOTE_APP_OPTIONS | OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_COMMANDS) |
-				  OPTION_BIT(OPTION_TOKEN_FILE) | OPTION_BIT(OPTION_NO_TOKEN) | OPTION_BIT(OPTION_UPDATE),
+				  OPTION_BIT(OPTION_TOKEN_FILE) | OPTION_BIT(OPTION_NO_TOKEN) |
+				  OPTION_BIT(OPTION_UPDATE),
 			  OPTION_BIT(OPTION_URL), "Sets the app's callback URL, and which callbacks are switched on",
 			  "Without --token-file and --no-token the token stays as it is.\n", callbacks_set),
 	CALLBACKS_COMMAND("show", REMOTE_APP_OPTIONS, UINT64_C(0), "Shows URL, switches and whether a token is set", "",

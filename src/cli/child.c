@@ -55,7 +55,7 @@ int child_start(const struct child_options *options, struct child *out, struct e
 		return error_set_errno(err, errno, "opening %s", options->log_path);
 	if (options->pipe_output && pipe2(pipes, O_CLOEXEC)) {
 		(void)error_set_errno(err, errno, "making a pipe"); /* returned below */
-		(void)close(log); /* nothing was written */
+		(void)close(log);				    /* nothing was written */
 		return -1;
 	}
 	(void)fflush(NULL); /* so that the child has nothing of ours to write */
@@ -138,9 +138,10 @@ void child_print_end(const struct child *child)
 	if (!child->ended)
 		(void)fprintf(stderr, "highwater %s did not end\n", child->name);
 	else if (WIFSIGNALED(child->status))
-		(void)fprintf(stderr, "highwater %s was ended by signal %d (%s)\n", child->name, WTERMSIG(child->status),
-			      strsignal(WTERMSIG(child->status)));
+		(void)fprintf(stderr, "highwater %s was ended by signal %d (%s)\n", child->name,
+			      WTERMSIG(child->status), strsignal(WTERMSIG(child->status)));
 	else
-		(void)fprintf(stderr, "highwater %s ended with exit code %d\n", child->name, WEXITSTATUS(child->status));
+		(void)fprintf(stderr, "highwater %s ended with exit code %d\n", child->name,
+			      WEXITSTATUS(child->status));
 	child_print_log(child);
 }

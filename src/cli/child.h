@@ -1,6 +1,6 @@
 #pragma once
-/* Another highwater process as a child of this one, which it never outlives. Threads: the main thread, and there must be
- * no other when a child is started. */
+/* Another highwater process as a child of this one, which it never outlives. Threads: the main thread, and there must
+ * be no other when a child is started. */
 #include "base/error.h"
 #include "base/str.h"
 
@@ -21,8 +21,9 @@ struct child_options {
 	bool pipe_output;
 };
 
-/* Starts this very program with other arguments, in a process group of its own (Ctrl-C does not reach it), killed by the
- * kernel when this process ends. Errors ERR_IO; a program that cannot be run shows as a child that ends with 127. */
+/* Starts this very program with other arguments, in a process group of its own (Ctrl-C does not reach it), killed by
+ * the kernel when this process ends. Errors ERR_IO; a program that cannot be run shows as a child that ends with 127.
+ */
 MUST_CHECK int child_start(const struct child_options *options, struct child *out, struct error *err);
 /* False once it has ended, and for one never started. */
 bool child_is_running(struct child *child);

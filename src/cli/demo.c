@@ -1,11 +1,11 @@
 /* `highwater demo`: shows on one machine, with real processes and real HTTPS, that an app is told before it runs out of
  * rooms.
  *
- * The story: demo_setup.c starts `highwater receive` (the App backend) and `highwater serve` (the Live backend). Then an
- * app with a maximum of 10 rooms; its callback URL, switch and token through the REST API; seven rooms, by clients and
- * by REST in turn. Before the seventh no alert may exist, after it exactly one, delivered and verified. All of that is
- * checked and said; the exit code is 0 only when it was so. Then the demonstration stays up for the user until Ctrl-C,
- * unless --once.
+ * The story: demo_setup.c starts `highwater receive` (the App backend) and `highwater serve` (the Live backend). Then
+ * an app with a maximum of 10 rooms; its callback URL, switch and token through the REST API; seven rooms, by clients
+ * and by REST in turn. Before the seventh no alert may exist, after it exactly one, delivered and verified. All of that
+ * is checked and said; the exit code is 0 only when it was so. Then the demonstration stays up for the user until
+ * Ctrl-C, unless --once.
  *
  * It waits for nothing without a limit but for Ctrl-C. The folder is removed at the end, but kept for a look when
  * something went wrong; one named with --dir always stays. */
@@ -31,8 +31,9 @@
 #define DEMO_PATH_BYTES_MAX 4096
 
 static const struct demo_room demo_rooms[DEMO_ALERT_AT] = {
-	{"alice", "Web", "demo-1"},	      {"administrator", "RESTAPI", "demo-2"}, {"bob", "Android", "demo-3"},
-	{"administrator", "RESTAPI", "demo-4"}, {"carol", "iOS", "demo-5"},	      {"administrator", "RESTAPI", "demo-6"},
+	{"alice", "Web", "demo-1"},   {"administrator", "RESTAPI", "demo-2"},
+	{"bob", "Android", "demo-3"}, {"administrator", "RESTAPI", "demo-4"},
+	{"carol", "iOS", "demo-5"},   {"administrator", "RESTAPI", "demo-6"},
 	{"alice", "Web", "demo-7"},
 };
 
@@ -92,7 +93,8 @@ static int demo_create_app(struct demo *demo)
 	char body[96];
 	int exit;
 
-	(void)snprintf(body, sizeof(body), "{\"SdkAppid\":%d,\"MaxRoomCount\":%d}", DEMO_SDKAPPID, DEMO_ROOM_MAX); /* fits */
+	(void)snprintf(body, sizeof(body), "{\"SdkAppid\":%d,\"MaxRoomCount\":%d}", DEMO_SDKAPPID,
+		       DEMO_ROOM_MAX); /* fits */
 	exit = demo_manage(demo, "app_create", body, &answer);
 	if (exit != CLI_DONE)
 		return exit;
@@ -117,8 +119,8 @@ static int demo_configure_callback(struct demo *demo)
 	exit = demo_send(demo, "administrator", NULL, "/v4/live_config/set_callback_token", body);
 	if (exit != CLI_DONE)
 		return exit;
-	(void)snprintf(body, sizeof(body), "{\"Url\":\"%s\",\"CallbackCommandList\":[\"%s\"]}", demo->setup.callback_url,
-		       hw_callback_word(HW_CALLBACK_THRESHOLD));
+	(void)snprintf(body, sizeof(body), "{\"Url\":\"%s\",\"CallbackCommandList\":[\"%s\"]}",
+		       demo->setup.callback_url, hw_callback_word(HW_CALLBACK_THRESHOLD));
 	return demo_send(demo, "administrator", NULL, "/v4/live_config/set_callback", body);
 }
 
@@ -196,8 +198,8 @@ static void demo_check_fields(struct demo *demo, const json_t *line)
 		const json_t *from = field->in_body ? json_object_get(line, "Body") : line;
 
 		if (field->text && strcmp(remote_text(from, field->key), field->text))
-			demo_check(demo, false, "%s is \"%s\", must be \"%s\"", field->key, remote_text(from, field->key),
-				   field->text);
+			demo_check(demo, false, "%s is \"%s\", must be \"%s\"", field->key,
+				   remote_text(from, field->key), field->text);
 		else if (!field->text && remote_number(from, field->key) != field->number)
 			demo_check(demo, false, "%s is %" PRId64 ", must be %" PRId64, field->key,
 				   remote_number(from, field->key), field->number);
@@ -263,7 +265,8 @@ static int demo_create_room(struct demo *demo, unsigned index)
 	char body[128];
 	int exit;
 
-	(void)snprintf(body, sizeof(body), "{\"RoomInfo\":{\"RoomId\":\"%s\",\"RoomType\":\"Live\"}}", room->room_id); /* fits */
+	(void)snprintf(body, sizeof(body), "{\"RoomInfo\":{\"RoomId\":\"%s\",\"RoomType\":\"Live\"}}",
+		       room->room_id); /* fits */
 	exit = demo_send(demo, room->operator_account, client ? room->platform : NULL,
 			 client ? "/v4/live_client/create_room" : "/v4/live_engine_http_srv/create_room", body);
 	if (exit == CLI_DONE)
@@ -390,7 +393,8 @@ static const struct cli_command demo_commands[] = {
 		.arguments = "",
 		.options = OPTION_BIT(OPTION_ONCE) | OPTION_BIT(OPTION_DIR),
 		.summary = "Shows an alert from the creation of a room to the App backend, on this machine",
-		.details = "Starts both backends on free loopback ports, creates rooms until 70 % of the app's maximum, and\n"
+		.details = "Starts both backends on free loopback ports, creates rooms until 70 % of the app's "
+			   "maximum, and\n"
 			   "checks that exactly one alert arrived. Then it stays up until Ctrl-C.\n",
 		.run = demo_run,
 	},

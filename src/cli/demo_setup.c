@@ -230,21 +230,30 @@ static int demo_setup_start_child(struct demo_setup *setup, const struct child_o
 static int demo_setup_start_receiver(struct demo_setup *setup)
 {
 	const char *const arguments[] = {
-		"highwater", "receive",
-		"--http-listen", "127.0.0.1:0",
-		"--http-port-file", setup->files[DEMO_FILE_RECEIVE_PORT],
-		"--http-cert-file", setup->files[DEMO_FILE_CERT],
-		"--http-key-file", setup->files[DEMO_FILE_KEY],
-		"--receive-sdkappids", DEMO_SETUP_NUMBER_TEXT(DEMO_SDKAPPID),
-		"--receive-path", "/callback",
-		"--receive-token-file", setup->files[DEMO_FILE_TOKEN],
-		"--receive-record", setup->files[DEMO_FILE_RECORD],
+		"highwater",
+		"receive",
+		"--http-listen",
+		"127.0.0.1:0",
+		"--http-port-file",
+		setup->files[DEMO_FILE_RECEIVE_PORT],
+		"--http-cert-file",
+		setup->files[DEMO_FILE_CERT],
+		"--http-key-file",
+		setup->files[DEMO_FILE_KEY],
+		"--receive-sdkappids",
+		DEMO_SETUP_NUMBER_TEXT(DEMO_SDKAPPID),
+		"--receive-path",
+		"/callback",
+		"--receive-token-file",
+		setup->files[DEMO_FILE_TOKEN],
+		"--receive-record",
+		setup->files[DEMO_FILE_RECORD],
 		NULL,
 	};
 	const struct child_options options = {arguments, setup->files[DEMO_FILE_RECEIVE_LOG], true};
 	unsigned port;
-	int exit = demo_setup_start_child(setup, &options, &setup->receiver, setup->files[DEMO_FILE_RECEIVE_PORT],
-					  &port);
+	int exit =
+		demo_setup_start_child(setup, &options, &setup->receiver, setup->files[DEMO_FILE_RECEIVE_PORT], &port);
 
 	if (exit == CLI_DONE)
 		(void)snprintf(setup->callback_url, sizeof(setup->callback_url), "https://127.0.0.1:%u/callback",
@@ -255,11 +264,16 @@ static int demo_setup_start_receiver(struct demo_setup *setup)
 static int demo_setup_start_server(struct demo_setup *setup)
 {
 	const char *const arguments[] = {
-		"highwater", "serve",
-		"--http-listen", "127.0.0.1:0",
-		"--http-port-file", setup->files[DEMO_FILE_SERVE_PORT],
-		"--data-dir", setup->files[DEMO_FILE_DATA],
-		"--callback-ca-file", setup->files[DEMO_FILE_CA],
+		"highwater",
+		"serve",
+		"--http-listen",
+		"127.0.0.1:0",
+		"--http-port-file",
+		setup->files[DEMO_FILE_SERVE_PORT],
+		"--data-dir",
+		setup->files[DEMO_FILE_DATA],
+		"--callback-ca-file",
+		setup->files[DEMO_FILE_CA],
 		NULL,
 	};
 	const struct child_options options = {arguments, setup->files[DEMO_FILE_SERVE_LOG], false};
@@ -282,7 +296,7 @@ static void demo_setup_clean_environment(void)
 
 		if (!name || unsetenv(name))
 			i++; /* removing one moves the rest down */
-		free(name); /* strndup's own */
+		free(name);  /* strndup's own */
 	}
 }
 
@@ -298,7 +312,8 @@ static int demo_setup_open_signals(struct demo_setup *setup)
 	(void)sigprocmask(SIG_BLOCK, &set, NULL); /* cannot fail */
 	(void)signal(SIGPIPE, SIG_IGN);		  /* cannot fail */
 	setup->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return setup->signals < 0 ? cli_fail(setup->line, CLI_IO, "waiting for signals: %s", strerror(errno)) : CLI_DONE;
+	return setup->signals < 0 ? cli_fail(setup->line, CLI_IO, "waiting for signals: %s", strerror(errno))
+				  : CLI_DONE;
 }
 
 void demo_setup_init(struct demo_setup *setup, const struct cli_line *line)

@@ -1,4 +1,5 @@
-/* The demonstration's output; see demo_show.h. Standard output is all there is, so results of printing are discarded. */
+/* The demonstration's output; see demo_show.h. Standard output is all there is, so results of printing are discarded.
+ */
 #include "cli/demo_show.h"
 #include "cli/remote.h"
 
@@ -61,7 +62,8 @@ void demo_show_fact(const char *name, const char *format, ...)
 
 void demo_show_room_header(void)
 {
-	demo_show(DEMO_DIM, "  %2s  %-14s  %-9s  %-8s  %s\n", "#", "created by", "platform", "room", "rooms of the app");
+	demo_show(DEMO_DIM, "  %2s  %-14s  %-9s  %-8s  %s\n", "#", "created by", "platform", "room",
+		  "rooms of the app");
 }
 
 void demo_show_room(const struct demo_room *room, unsigned count, unsigned max)
@@ -120,7 +122,8 @@ void demo_show_alert(const json_t *line)
 
 	(void)snprintf(sdkappid, sizeof(sdkappid), "%" PRId64, remote_number(line, "SdkAppid")); /* fits */
 	demo_show(DEMO_ALERT, "\n  ALERT");
-	demo_show(DEMO_PLAIN, "  received, verified and recorded by the App backend, %" PRId64 " ms after the creation\n\n",
+	demo_show(DEMO_PLAIN,
+		  "  received, verified and recorded by the App backend, %" PRId64 " ms after the creation\n\n",
 		  demo_show_delay_ms(line));
 	demo_show_field("query", "SdkAppid", sdkappid, "its own");
 	demo_show_field("", "CallbackCommand", remote_text(line, "CallbackCommand"), "");
@@ -142,12 +145,13 @@ void demo_show_alert_short(const json_t *line)
 	const json_t *body = json_object_get(line, "Body");
 
 	demo_show(DEMO_ALERT, "  ALERT");
-	demo_show(DEMO_PLAIN, "  %" PRId64 " of %" PRId64 " rooms, by %s, %s, attempt %" PRId64 ", sequence %" PRId64
-			      ", %s, after %" PRId64 " ms\n",
+	demo_show(DEMO_PLAIN,
+		  "  %" PRId64 " of %" PRId64 " rooms, by %s, %s, attempt %" PRId64 ", sequence %" PRId64
+		  ", %s, after %" PRId64 " ms\n",
 		  remote_number(body, "CurRoomCount"), remote_number(body, "MaxRoomCount"),
-		  remote_text(body, "Operator_Account"), remote_text(line, "OptPlatform"), remote_number(line, "Attempt"),
-		  remote_number(line, "Sequence"), json_is_true(json_object_get(line, "Signed")) ? "signed" : "unsigned",
-		  demo_show_delay_ms(line));
+		  remote_text(body, "Operator_Account"), remote_text(line, "OptPlatform"),
+		  remote_number(line, "Attempt"), remote_number(line, "Sequence"),
+		  json_is_true(json_object_get(line, "Signed")) ? "signed" : "unsigned", demo_show_delay_ms(line));
 }
 
 void demo_show_check(bool good, const char *text)

@@ -77,10 +77,11 @@ int files_check_private(const char *path, struct error *err)
 	if (stat(path, &status))
 		return error_set_errno(err, errno, "looking at %s", path);
 	if (status.st_mode & (S_IRWXG | S_IRWXO))
-		return error_set(err, ERR_DENIED,
-				 "%s holds a secret, but others than its owner may open it (mode %04o): run chmod 600 on it, "
-				 "and make a new one if somebody may have read it",
-				 path, (unsigned)(status.st_mode & 07777));
+		return error_set(
+			err, ERR_DENIED,
+			"%s holds a secret, but others than its owner may open it (mode %04o): run chmod 600 on it, "
+			"and make a new one if somebody may have read it",
+			path, (unsigned)(status.st_mode & 07777));
 	return 0;
 }
 
@@ -208,5 +209,6 @@ static int files_remove_one(const char *path, const struct stat *status, int typ
 
 int files_remove_tree(const char *path, struct error *err)
 {
-	return nftw(path, files_remove_one, 16, FTW_DEPTH | FTW_PHYS) ? error_set_errno(err, errno, "removing %s", path) : 0;
+	return nftw(path, files_remove_one, 16, FTW_DEPTH | FTW_PHYS) ? error_set_errno(err, errno, "removing %s", path)
+								      : 0;
 }

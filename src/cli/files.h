@@ -5,9 +5,9 @@
 
 #include <sys/types.h>
 
-/* Reads the one line of a secret file into `out` (whose maximum must be larger than `bytes_max`), without the line end. "-"
- * reads standard input. The caller wipes and frees `out`, also on -1.
- * Errors ERR_IO, ERR_INVALID (empty, too long, several lines). */
+/* Reads the one line of a secret file into `out` (whose maximum must be larger than `bytes_max`), without the line end.
+ * "-" reads standard input. The caller wipes and frees `out`, also on -1. Errors ERR_IO, ERR_INVALID (empty, too long,
+ * several lines). */
 MUST_CHECK int files_read_secret(const char *path, size_t bytes_max, struct buf *out, struct error *err);
 /* Overwrites what `secret` holds and frees it. */
 void files_wipe(struct buf *secret);

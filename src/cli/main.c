@@ -8,7 +8,7 @@
 #define MAIN_TEXT_BYTES_MAX (64 * 1024)
 
 static const struct cli_group *const main_groups[] = {
-	&cli_serve_group, &cli_receive_group,  &cli_demo_group,	  &cli_app_group,
+	&cli_serve_group, &cli_receive_group,  &cli_demo_group,	   &cli_app_group,
 	&cli_room_group,  &cli_callback_group, &cli_usersig_group,
 };
 
@@ -26,12 +26,14 @@ static int main_help(void)
 	struct buf text;
 
 	buf_init(&text, MAIN_TEXT_BYTES_MAX);
-	buf_printf(&text, "usage: highwater COMMAND [ARGUMENT]...\n\n"
-			  "Highwater is a Live room backend that warns an app before it runs out of rooms.\n\nCommands:\n");
+	buf_printf(&text,
+		   "usage: highwater COMMAND [ARGUMENT]...\n\n"
+		   "Highwater is a Live room backend that warns an app before it runs out of rooms.\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_LEN(main_groups); i++)
 		buf_printf(&text, "  %-9s %s\n", main_groups[i]->name, main_groups[i]->summary);
-	buf_append_c(&text, "  version   Prints the version\n"
-			    "  help      Prints this, or the help of a command: highwater help app create\n\nExit codes:\n");
+	buf_append_c(&text,
+		     "  version   Prints the version\n"
+		     "  help      Prints this, or the help of a command: highwater help app create\n\nExit codes:\n");
 #define MAIN_EXIT(name, number, meaning) buf_printf(&text, "  %-3d %s\n", number, meaning);
 	CLI_EXITS(MAIN_EXIT)
 #undef MAIN_EXIT
@@ -45,7 +47,8 @@ static int main_help_group(const struct cli_group *group)
 	struct buf text;
 
 	buf_init(&text, MAIN_TEXT_BYTES_MAX);
-	buf_printf(&text, "usage: highwater %s COMMAND [ARGUMENT]...\n\n%s.\n\nCommands:\n", group->name, group->summary);
+	buf_printf(&text, "usage: highwater %s COMMAND [ARGUMENT]...\n\n%s.\n\nCommands:\n", group->name,
+		   group->summary);
 	for (size_t i = 0; i < group->command_count; i++)
 		buf_printf(&text, "  %-9s %s\n", group->commands[i].name, group->commands[i].summary);
 	buf_printf(&text, "\n`highwater %s COMMAND --help` shows a command's options.\n", group->name);
@@ -156,7 +159,9 @@ static int main_help_words(int argc, char **argv)
 static int main_run_line(int argc, char **argv)
 {
 	if (argc < 2) {
-		(void)fprintf(stderr, "highwater: which command? `highwater help` shows all, `highwater demo` a demonstration.\n");
+		(void)fprintf(
+			stderr,
+			"highwater: which command? `highwater help` shows all, `highwater demo` a demonstration.\n");
 		return CLI_USAGE;
 	}
 	if (main_is_help(argv[1]))

@@ -26,14 +26,16 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_APP] = {"app", "SDKAPPID", OPTION_NUMBER, 1, HW_SDKAPPID_MAX, NULL, "", "The app, by its SDKAppID."},
 	[OPTION_MAX] = {"max", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
 			"Most rooms the app may have at a time (a new app: 500)."},
-	[OPTION_MODE] = {"mode", "MODE", OPTION_TEXT, 0, 0, NULL, "",
-			 "When to alert: every creation at or above a threshold, edge: once when it is crossed, step: as "
-			 "edge and again each further --step (a new app: every)."},
+	[OPTION_MODE] =
+		{"mode", "MODE", OPTION_TEXT, 0, 0, NULL, "",
+		 "When to alert: every creation at or above a threshold, edge: once when it is crossed, step: as "
+		 "edge and again each further --step (a new app: every)."},
 	[OPTION_THRESHOLDS] = {"thresholds", "LIST", OPTION_TEXT, 0, 0, NULL, "",
 			       "Percentages of the maximum, rising, such as 70,85 (a new app: 70)."},
-	[OPTION_REARM_MARGIN] = {"rearm-margin", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
-				 "How many percentage points the count must fall below a threshold before it alerts again, "
-				 "in modes edge and step (a new app: 5)."},
+	[OPTION_REARM_MARGIN] =
+		{"rearm-margin", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
+		 "How many percentage points the count must fall below a threshold before it alerts again, "
+		 "in modes edge and step (a new app: 5)."},
 	[OPTION_STEP] = {"step", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
 			 "Percentage points between the further alerts of mode step (a new app: 10)."},
 	[OPTION_ADMINS] = {"admins", "LIST", OPTION_TEXT, 0, 0, NULL, "",
@@ -42,7 +44,8 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 			      "Let set_callback replace a callback configuration that exists."},
 	[OPTION_NO_OVERWRITE] = {"no-overwrite", NULL, OPTION_FLAG, 0, 0, NULL, "",
 				 "Let set_callback answer 100300 when a callback configuration exists."},
-	[OPTION_REVEAL_KEY] = {"reveal-key", NULL, OPTION_FLAG, 0, 0, NULL, "", "Print the app's key too; it is a secret."},
+	[OPTION_REVEAL_KEY] = {"reveal-key", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			       "Print the app's key too; it is a secret."},
 	[OPTION_FORCE] = {"force", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			  "Delete also while callbacks wait to be delivered; they end as failed."},
 	[OPTION_KEY_FILE] = {"key-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
@@ -50,23 +53,25 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_AS] = {"as", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "administrator", "Who makes the call."},
 	[OPTION_CLIENT] = {"client", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			   "Call as an app user does from a client, not as an app admin over REST."},
-	[OPTION_PLATFORM] = {"platform", "WORD", OPTION_TEXT, 0, 0, NULL, "",
-			     "The client's platform: Web, Android, iOS, Windows, Mac, iPad or Unknown; needs --client."},
+	[OPTION_PLATFORM] =
+		{"platform", "WORD", OPTION_TEXT, 0, 0, NULL, "",
+		 "The client's platform: Web, Android, iOS, Windows, Mac, iPad or Unknown; needs --client."},
 	[OPTION_NAME] = {"name", "TEXT", OPTION_TEXT, 0, 0, NULL, "", "Name of the room (without it: its id)."},
 	[OPTION_OWNER] = {"owner", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "",
 			  "Owner of the room (without it: who makes the call)."},
 	[OPTION_HIDDEN] = {"hidden", NULL, OPTION_FLAG, 0, 0, NULL, "", "Leave the room out of lists."},
 	[OPTION_URL] = {"url", "URL", OPTION_TEXT, 0, 0, NULL, "", "Where the app's callbacks go, http or https."},
-	[OPTION_COMMANDS] = {"commands", "LIST", OPTION_TEXT, 0, 0, NULL, "Live.CallbackAfterCreateRoomReachingThreshold",
-			     "Callback commands to switch on."},
-	[OPTION_TOKEN_FILE] = {"token-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
-			       "File with the token that callbacks are signed with; switches Sign and RequestTime on. - "
-			       "reads standard input."},
+	[OPTION_COMMANDS] = {"commands", "LIST", OPTION_TEXT, 0, 0, NULL,
+			     "Live.CallbackAfterCreateRoomReachingThreshold", "Callback commands to switch on."},
+	[OPTION_TOKEN_FILE] =
+		{"token-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
+		 "File with the token that callbacks are signed with; switches Sign and RequestTime on. - "
+		 "reads standard input."},
 	[OPTION_NO_TOKEN] = {"no-token", NULL, OPTION_FLAG, 0, 0, NULL, "", "Switch Sign and RequestTime off."},
 	[OPTION_UPDATE] = {"update", NULL, OPTION_FLAG, 0, 0, NULL, "", "Change the configuration that exists."},
 	[OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Show at most this many."},
 	[OPTION_IDENTIFIER] = {"identifier", "NAME", OPTION_TEXT, 0, 0, NULL, "", "The user the UserSig belongs to."},
-	[OPTION_EXPIRE] = {"expire", "DURATION", OPTION_DURATION, 1000, HW_USERSIG_EXPIRE_MAX_S * UINT64_C(1000), NULL,
+	[OPTION_EXPIRE] = {"expire", "DURATION", OPTION_DURATION, 1000, HW_USERSIG_EXPIRE_MAX_S *UINT64_C(1000), NULL,
 			   "180d", "How long the UserSig is valid, with a unit: s, m, h or d."},
 	[OPTION_ONCE] = {"once", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			 "Stop after the alert was checked; the exit code says whether all was as it must be."},

@@ -1,7 +1,7 @@
 #pragma once
-/* One table of options for all commands that are not servers: a flag has one name, one meaning and one sentence of help,
- * whichever command takes it. Values come from the line, else from the environment where the table names a variable, else
- * from the table's default. Threads: the main thread. */
+/* One table of options for all commands that are not servers: a flag has one name, one meaning and one sentence of
+ * help, whichever command takes it. Values come from the line, else from the environment where the table names a
+ * variable, else from the table's default. Threads: the main thread. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "cli/cli.h"

@@ -1,8 +1,8 @@
 /* `highwater receive`: the App backend, a ready receiver of callbacks.
  *
- * Every callback that passed all checks is written to the record first, then printed on standard output as one JSON line,
- * then answered. The token comes from a file or from the environment, never from the command line, which everybody on
- * the machine can read. */
+ * Every callback that passed all checks is written to the record first, then printed on standard output as one JSON
+ * line, then answered. The token comes from a file or from the environment, never from the command line, which
+ * everybody on the machine can read. */
 #include "receive/receive.h"
 #include "base/clock.h"
 #include "cli/files.h"
@@ -68,9 +68,11 @@ static int receiver_parse_sdkappids(const char *text, struct receive_options *ou
 		uint64_t sdkappid;
 
 		if (out->sdkappid_count == RECEIVE_SDKAPPID_COUNT_MAX)
-			return error_set(err, ERR_INVALID, "receive.sdkappids: more than %d", RECEIVE_SDKAPPID_COUNT_MAX);
+			return error_set(err, ERR_INVALID, "receive.sdkappids: more than %d",
+					 RECEIVE_SDKAPPID_COUNT_MAX);
 		if (str_to_u64(item, HW_SDKAPPID_MAX, &sdkappid) || sdkappid == 0)
-			return error_set(err, ERR_INVALID, "receive.sdkappids: \"%.*s\" is no SDKAppID, a number from 1 to %u",
+			return error_set(err, ERR_INVALID,
+					 "receive.sdkappids: \"%.*s\" is no SDKAppID, a number from 1 to %u",
 					 STR_ARG(str_slice(item, 0, 40)), HW_SDKAPPID_MAX);
 		out->sdkappids[out->sdkappid_count++] = (uint32_t)sdkappid;
 		if (comma < 0)
@@ -85,8 +87,8 @@ static int receiver_read_token(struct receiver *receiver, struct error *err)
 	const char *file = receiver->settings.token_file;
 
 	if (*file && variable && *variable)
-		return error_set(err, ERR_INVALID, "the token is given twice: by receive.token_file and by "
-				 RECEIVE_TOKEN_VARIABLE);
+		return error_set(err, ERR_INVALID,
+				 "the token is given twice: by receive.token_file and by " RECEIVE_TOKEN_VARIABLE);
 	if (*file && files_read_secret(file, HW_TOKEN_BYTES_MAX, &receiver->token, err))
 		return error_wrap(err, "receive.token_file");
 	if (variable && *variable)
@@ -104,7 +106,8 @@ static int receiver_check(void *target, struct error *err)
 	const struct receive_settings *settings = &receiver->settings;
 
 	if (*settings->path && (*settings->path != '/' || strpbrk(settings->path, "?# ")))
-		return error_set(err, ERR_INVALID, "receive.path: \"%.80s\" is no path such as /callback", settings->path);
+		return error_set(err, ERR_INVALID, "receive.path: \"%.80s\" is no path such as /callback",
+				 settings->path);
 	return service_http_check(&settings->http, err) ||
 			       receiver_parse_sdkappids(settings->sdkappids, &receiver->options, err) ||
 			       receiver_read_token(receiver, err) ||
@@ -126,7 +129,8 @@ static void receiver_print(void *context, struct str line)
 		return;
 	clearerr(stdout);
 	if (log_limit_pass(&receiver->output_limit, clock_mono_ms(), &held_back))
-		log_event(LOG_LEVEL_WARN, "cannot_print", LOG_C("error", strerror(errno)), LOG_U64("held_back", held_back));
+		log_event(LOG_LEVEL_WARN, "cannot_print", LOG_C("error", strerror(errno)),
+			  LOG_U64("held_back", held_back));
 }
 
 static int receiver_open(struct receiver *receiver, struct error *err)
@@ -164,7 +168,8 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 static const struct service receiver_service = {
 	.name = "receive",
 	.summary = "Runs the App backend, which verifies, records and answers callbacks, until SIGTERM or Ctrl-C",
-	.details = "Each verified callback is recorded durably, printed on standard output as one JSON line, and answered.\n"
+	.details = "Each verified callback is recorded durably, printed on standard output as one JSON line, and "
+		   "answered.\n"
 		   "The token comes from receive.token_file or the environment variable " RECEIVE_TOKEN_VARIABLE ".\n"
 		   "Logs go to standard error.\n",
 	.rows = receive_rows,

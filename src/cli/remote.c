@@ -34,11 +34,14 @@ static int remote_fetch(const struct remote *remote, const struct http_request *
 	int status;
 
 	if (http_fetch(&options, request, &status, reply, &detail))
-		return error_set(err, detail.class, "no answer from %s: %.200s. Is `highwater serve` running there? "
-				 "--server names another address%s", remote->server, detail.text,
+		return error_set(err, detail.class,
+				 "no answer from %s: %.200s. Is `highwater serve` running there? "
+				 "--server names another address%s",
+				 remote->server, detail.text,
 				 strncmp(remote->server, "https:", 6) ? "" : ", --ca-file the certificates to trust");
 	if (status != 200)
-		return error_set(err, ERR_IO, "%s answered HTTP status %d: is that address the one of `highwater serve`?",
+		return error_set(err, ERR_IO,
+				 "%s answered HTTP status %d: is that address the one of `highwater serve`?",
 				 remote->server, status);
 	return 0;
 }
@@ -61,8 +64,8 @@ static int remote_read_answer(const struct remote *remote, struct str text, stru
 	}
 	out->code = (int)code;
 	(void)str_copy(out->text, sizeof(out->text), info); /* a text too long is cut */
-	out->response = json_field_object(root, "Response", &response) == JSON_FOUND ? json_incref(response)
-										     : json_object();
+	out->response =
+		json_field_object(root, "Response", &response) == JSON_FOUND ? json_incref(response) : json_object();
 	json_decref(root);
 	return 0;
 }
@@ -98,10 +101,11 @@ int remote_manage(const struct remote *remote, const char *command, struct str b
 	buf_init(&url, REMOTE_URL_BYTES_MAX);
 	result = files_read_secret(remote->admin_token_file, REMOTE_TOKEN_BYTES_MAX, &token, &detail);
 	if (result) {
-		(void)error_set(err, ERR_IO,
-				"the admin token: %.200s. `highwater serve` keeps it as admin-token in its data folder; "
-				"--admin-token-file says where",
-				detail.text); /* result says -1 already */
+		(void)error_set(
+			err, ERR_IO,
+			"the admin token: %.200s. `highwater serve` keeps it as admin-token in its data folder; "
+			"--admin-token-file says where",
+			detail.text); /* result says -1 already */
 	} else {
 		buf_printf(&header, "Authorization: Bearer %s", buf_c(&token));
 		buf_printf(&url, "%s/manage/v1/%s", remote->server, command);
@@ -125,8 +129,8 @@ static void remote_append_encoded(struct buf *out, const char *text)
 	}
 }
 
-int remote_build_url(const struct remote *remote, const struct remote_sender *sender, const char *path,
-		     struct buf *out, struct error *err)
+int remote_build_url(const struct remote *remote, const struct remote_sender *sender, const char *path, struct buf *out,
+		     struct error *err)
 {
 	const struct hw_usersig_params params = {
 		.sdkappid = sender->sdkappid,
@@ -186,8 +190,10 @@ int remote_of_line(const struct cli_line *line, struct remote *out)
 		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "\"%.80s\" is no address such as http://127.0.0.1:8080",
 				server);
 	if (text.ptr[text.len - 1] == '/' || !str_is_printable_ascii(text) || strpbrk(server, " ?#"))
-		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "\"%.80s\" holds more than scheme, host and port, as in "
-						 "http://127.0.0.1:8080", server);
+		return cli_fail(line, CLI_USAGE,
+				REMOTE_SERVER "\"%.80s\" holds more than scheme, host and port, as in "
+					      "http://127.0.0.1:8080",
+				server);
 	if (text.len > 1024)
 		return cli_fail(line, CLI_USAGE, REMOTE_SERVER "longer than 1024 bytes");
 	*out = (struct remote){
@@ -267,7 +273,8 @@ int remote_run_send(const struct cli_line *line, const struct remote_sender *sen
 
 	if (exit != CLI_DONE)
 		return exit;
-	return remote_judge(line, remote_send(&remote, sender, path, buf_str(body), answer_out, &err), answer_out, &err);
+	return remote_judge(line, remote_send(&remote, sender, path, buf_str(body), answer_out, &err), answer_out,
+			    &err);
 }
 
 static int remote_key_from_server(const struct cli_line *line, struct remote_sender *out)
@@ -345,6 +352,6 @@ bool remote_print_json(const struct cli_line *line, const json_t *response)
 		return false;
 	text = json_dumps(response, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	(void)puts(text ? text : "{}"); /* standard output is all there is */
-	free(text); /* jansson's own */
+	free(text);			/* jansson's own */
 	return true;
 }

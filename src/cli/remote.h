@@ -37,8 +37,8 @@ struct remote_answer {
 	json_t *response; /* "Response"; an empty object when there is none. Owned. */
 };
 
-/* Each returns 0 when the server answered, whatever it said; the caller frees the answer. On -1 there was no answer that
- * can be understood, and the text says what to do. `body` is a JSON object. */
+/* Each returns 0 when the server answered, whatever it said; the caller frees the answer. On -1 there was no answer
+ * that can be understood, and the text says what to do. `body` is a JSON object. */
 MUST_CHECK int remote_manage(const struct remote *remote, const char *command, struct str body,
 			     struct remote_answer *answer_out, struct error *err);
 MUST_CHECK int remote_send(const struct remote *remote, const struct remote_sender *sender, const char *path,

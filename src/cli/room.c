@@ -21,7 +21,8 @@ static int rooms_call(const struct cli_line *line, const char *command, const st
 	char path[96];
 	int exit = remote_sender_of_line(line, &sender);
 
-	(void)snprintf(path, sizeof(path), "/v4/%s/%s", client ? "live_client" : "live_engine_http_srv", command); /* fits */
+	(void)snprintf(path, sizeof(path), "/v4/%s/%s", client ? "live_client" : "live_engine_http_srv",
+		       command); /* fits */
 	if (exit == CLI_DONE)
 		exit = remote_run_send(line, &sender, path, body, answer_out);
 	mem_wipe(&sender, sizeof(sender));
@@ -42,10 +43,12 @@ static int rooms_check(const struct cli_line *line)
 		return cli_fail(line, CLI_USAGE, "--name and --owner must be UTF-8");
 	if (platform->set && !options_get(line, OPTION_CLIENT)->set)
 		return cli_fail(line, CLI_USAGE, "--platform needs --client: over REST the platform is always RESTAPI");
-	if (platform->set && (hw_platform_parse(platform->text, strlen(platform->text), &parsed) ||
-			      parsed == HW_PLATFORM_RESTAPI))
-		return cli_fail(line, CLI_USAGE, "--platform: \"%.40s\" is none of Web, Android, iOS, Windows, Mac, iPad and "
-						 "Unknown", platform->text);
+	if (platform->set &&
+	    (hw_platform_parse(platform->text, strlen(platform->text), &parsed) || parsed == HW_PLATFORM_RESTAPI))
+		return cli_fail(line, CLI_USAGE,
+				"--platform: \"%.40s\" is none of Web, Android, iOS, Windows, Mac, iPad and "
+				"Unknown",
+				platform->text);
 	return CLI_DONE;
 }
 
@@ -115,7 +118,8 @@ static void rooms_print_info(const json_t *info)
 {
 	void *at;
 
-	for (at = json_object_iter((json_t *)(uintptr_t)info); at; at = json_object_iter_next((json_t *)(uintptr_t)info, at)) {
+	for (at = json_object_iter((json_t *)(uintptr_t)info); at;
+	     at = json_object_iter_next((json_t *)(uintptr_t)info, at)) {
 		const json_t *value = json_object_iter_value(at);
 		char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
@@ -156,8 +160,8 @@ static void rooms_print_list(const json_t *rooms, bool more)
 
 		(void)json_field_i64(room, "CreateTime", 0, INT64_MAX / 1000, &created_s); /* stays 0 */
 		clock_format(created_s * 1000, created);
-		(void)printf("%-24s  %-24s  %.19sZ  %s\n", remote_text(room, "RoomId"), remote_text(room, "Owner_Account"),
-			     created, remote_text(room, "RoomName"));
+		(void)printf("%-24s  %-24s  %.19sZ  %s\n", remote_text(room, "RoomId"),
+			     remote_text(room, "Owner_Account"), created, remote_text(room, "RoomName"));
 	}
 	if (more)
 		(void)puts("There may be more: --limit N shows up to N.");
@@ -181,7 +185,7 @@ static int rooms_fetch_page(const struct cli_line *line, const struct remote_sen
 	if (exit != CLI_DONE)
 		return exit;
 	(void)json_array_extend(rooms, json_object_get(answer.response, "RoomList")); /* a page without is empty */
-	(void)json_field_str(answer.response, "Next", &following); /* absent at the end */
+	(void)json_field_str(answer.response, "Next", &following);		      /* absent at the end */
 	if (following.len && str_eq(following, buf_str(next)))
 		exit = cli_fail(line, CLI_IO, "the server gave the same page twice");
 	buf_reset(next);
@@ -242,7 +246,8 @@ static int rooms_list(const struct cli_line *line)
 static const struct cli_command rooms_commands[] = {
 	ROOMS_COMMAND("create", "ROOM", 1,
 		      ROOMS_CLIENT | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OWNER) | OPTION_BIT(OPTION_HIDDEN),
-		      "Creates a room, as an app admin over REST or, with --client, as an app user", ROOMS_KEY, rooms_create),
+		      "Creates a room, as an app admin over REST or, with --client, as an app user", ROOMS_KEY,
+		      rooms_create),
 	ROOMS_COMMAND("list", "", 0, OPTION_BIT(OPTION_LIMIT), "Lists the visible rooms, newest first", ROOMS_KEY,
 		      rooms_list),
 	ROOMS_COMMAND("show", "ROOM", 1, UINT64_C(0), "Shows one room", ROOMS_KEY, rooms_show),

@@ -1,9 +1,10 @@
 /* `highwater serve`: the Live backend.
  *
- * Start, in this order: settings, data folder, store (its lock keeps a second server out), admin token, engine, delivery,
- * API, listening address; then the threads; then the port file and the line "ready", so whoever waits for those finds
- * everything there. Stop, on SIGTERM or SIGINT: no new requests, answers for those under way, delivery, engine, and all
- * is closed in reverse; a second signal ends the process at once, which loses nothing that was acknowledged.
+ * Start, in this order: settings, data folder, store (its lock keeps a second server out), admin token, engine,
+ * delivery, API, listening address; then the threads; then the port file and the line "ready", so whoever waits for
+ * those finds everything there. Stop, on SIGTERM or SIGINT: no new requests, answers for those under way, delivery,
+ * engine, and all is closed in reverse; a second signal ends the process at once, which loses nothing that was
+ * acknowledged.
  *
  * The admin token is made at the first start and kept in DATA/admin-token, for the owner's eyes only. It is never
  * logged. */
@@ -125,7 +126,8 @@ static int serve_check_callback(const struct serve_settings *settings, struct er
 	if (settings->retry_first > settings->retry_longest)
 		return error_set(err, ERR_INVALID,
 				 "callback.retry_first (%llu ms) is longer than callback.retry_longest (%llu ms)",
-				 (unsigned long long)settings->retry_first, (unsigned long long)settings->retry_longest);
+				 (unsigned long long)settings->retry_first,
+				 (unsigned long long)settings->retry_longest);
 	return service_file_check("callback.ca_file", settings->ca_file, err);
 }
 
@@ -165,8 +167,10 @@ static int serve_read_token(const char *path, struct buf *token, struct error *e
 	if (files_check_private(path, err) || files_read_secret(path, SERVE_TOKEN_BYTES_MAX, token, err))
 		return error_wrap(err, "the admin token");
 	if (token->len < SERVE_TOKEN_BYTES_MIN)
-		return error_set(err, ERR_INVALID, "the admin token: %s holds fewer than %d bytes; remove the file and the "
-				 "next start makes a new one", path, SERVE_TOKEN_BYTES_MIN);
+		return error_set(err, ERR_INVALID,
+				 "the admin token: %s holds fewer than %d bytes; remove the file and the "
+				 "next start makes a new one",
+				 path, SERVE_TOKEN_BYTES_MIN);
 	return 0;
 }
 
@@ -311,7 +315,8 @@ static int serve_run_service(struct serve *serve, struct error *err)
 static const struct service serve_service = {
 	.name = "serve",
 	.summary = "Runs the Live backend until SIGTERM or Ctrl-C",
-	.details = "Rooms, quotas, alerts and their delivery. It keeps everything in the data folder, also the admin token\n"
+	.details = "Rooms, quotas, alerts and their delivery. It keeps everything in the data folder, also the admin "
+		   "token\n"
 		   "that `highwater app` needs. Logs go to standard error.\n",
 	.rows = serve_rows,
 	.row_count = ARRAY_LEN(serve_rows),

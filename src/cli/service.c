@@ -22,16 +22,17 @@ enum service_todo { SERVICE_START, SERVICE_CHECK, SERVICE_PRINT, SERVICE_HELP };
 
 static void service_help(const struct service *service, struct buf *out)
 {
-	buf_printf(out, "usage: highwater %s [--config FILE] [SETTING]...\n\n%s.\n%s\n", service->name, service->summary,
-		   service->details);
-	buf_append_c(out,
-		     "A setting named a.b_c is the flag --a-b-c, the environment variable HIGHWATER_A_B_C, or the line\n"
-		     "\"a.b_c = VALUE\" of the file. A flag is stronger than the environment, the environment than the "
-		     "file.\n\nOptions:\n"
-		     "  --config FILE\n      Read settings from this file. Environment HIGHWATER_CONFIG.\n"
-		     "  --check\n      Check the settings and exit.\n"
-		     "  --print-settings\n      Print all settings as a Markdown table and exit.\n"
-		     "  --help\n      This text.\n\nSettings:\n");
+	buf_printf(out, "usage: highwater %s [--config FILE] [SETTING]...\n\n%s.\n%s\n", service->name,
+		   service->summary, service->details);
+	buf_append_c(
+		out,
+		"A setting named a.b_c is the flag --a-b-c, the environment variable HIGHWATER_A_B_C, or the line\n"
+		"\"a.b_c = VALUE\" of the file. A flag is stronger than the environment, the environment than the "
+		"file.\n\nOptions:\n"
+		"  --config FILE\n      Read settings from this file. Environment HIGHWATER_CONFIG.\n"
+		"  --check\n      Check the settings and exit.\n"
+		"  --print-settings\n      Print all settings as a Markdown table and exit.\n"
+		"  --help\n      This text.\n\nSettings:\n");
 	settings_help(service->rows, service->row_count, out);
 }
 
@@ -155,9 +156,10 @@ static bool service_is_listen_address(const char *listen)
 int service_http_check(const struct service_http *http, struct error *err)
 {
 	if (!service_is_listen_address(http->listen))
-		return error_set(err, ERR_INVALID,
-				 "http.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8080 or [::1]:8080",
-				 http->listen);
+		return error_set(
+			err, ERR_INVALID,
+			"http.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8080 or [::1]:8080",
+			http->listen);
 	if (*http->cert_file && !*http->key_file)
 		return error_set(err, ERR_INVALID,
 				 "http.cert_file is set without http.key_file: HTTPS needs both, plain HTTP neither");
@@ -173,7 +175,8 @@ int service_http_check(const struct service_http *http, struct error *err)
 int service_log_check(const char *level, enum log_level *out, struct error *err)
 {
 	if (log_level_parse(str_c(level), out))
-		return error_set(err, ERR_INVALID, "log.level: \"%s\" is none of debug, info, warn, error and off", level);
+		return error_set(err, ERR_INVALID, "log.level: \"%s\" is none of debug, info, warn, error and off",
+				 level);
 	return 0;
 }
 

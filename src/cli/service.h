@@ -1,6 +1,6 @@
 #pragma once
-/* What `serve` and `receive` share as long-running programs: settings from flags, environment and file; the HTTP settings;
- * signals; the port file. Threads: the main thread. */
+/* What `serve` and `receive` share as long-running programs: settings from flags, environment and file; the HTTP
+ * settings; signals; the port file. Threads: the main thread. */
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
@@ -57,13 +57,8 @@ struct service_http {
 		 0,                                                                                                    \
 		 64,                                                                                                   \
 		 "Threads that serve connections; 0 means one per processor."},                                        \
-		{"http.body_max",                                                                                      \
-		 SETTING_SIZE,                                                                                         \
-		 offsetof(struct target, http.body_max),                                                               \
-		 "64KiB",                                                                                              \
-		 1024,                                                                                                 \
-		 16 * 1024 * 1024,                                                                                     \
-		 "Largest request body."},                                                                             \
+		{"http.body_max",  SETTING_SIZE,	   offsetof(struct target, http.body_max), "64KiB", 1024,      \
+		 16 * 1024 * 1024, "Largest request body."},                                                           \
 		{"http.header_max",                                                                                    \
 		 SETTING_SIZE,                                                                                         \
 		 offsetof(struct target, http.header_max),                                                             \
@@ -113,9 +108,9 @@ struct service {
 	int (*check)(void *target, struct error *err);
 };
 
-/* Reads the line, the environment and the file into `target` and checks them. Returns true when the program shall start;
- * else it has printed what was asked for, or what is wrong, and the exit code is in `exit_out`. The settings are to be
- * freed with settings_fini in both cases. */
+/* Reads the line, the environment and the file into `target` and checks them. Returns true when the program shall
+ * start; else it has printed what was asked for, or what is wrong, and the exit code is in `exit_out`. The settings are
+ * to be freed with settings_fini in both cases. */
 MUST_CHECK bool service_configure(const struct service *service, int argc, char **argv, void *target,
 				  struct settings *settings, int *exit_out);
 
@@ -138,7 +133,8 @@ void service_wait_signal(void);
 MUST_CHECK int service_ready(const struct service_http *http, unsigned port, struct error *err);
 /* The log line "stopped"; removes the port file. */
 void service_stopped(const struct service_http *http);
-/* Drains the server, and once more after `finish` (may be NULL) has made the keepers of calls answer; then closes it. */
+/* Drains the server, and once more after `finish` (may be NULL) has made the keepers of calls answer; then closes it.
+ */
 void service_close_http(const struct service_http *http, struct http_server **server, void (*finish)(void *context),
 			void *context);
 /* Prints what went wrong at the start and returns the exit code. */

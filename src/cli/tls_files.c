@@ -43,7 +43,8 @@ static int tls_files_fail(struct error *err, const char *what)
 static bool tls_files_set_serial(X509 *cert)
 {
 	BIGNUM *number = BN_new();
-	bool good = number && BN_set_word(number, random_u64() >> 1) && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
+	bool good = number && BN_set_word(number, random_u64() >> 1) &&
+		    BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert));
 
 	BN_free(number);
 	return good;
@@ -53,7 +54,8 @@ static bool tls_files_set_name(X509 *cert, X509 *issuer, const char *name)
 {
 	X509_NAME *subject = X509_get_subject_name(cert);
 
-	return X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const unsigned char *)"Highwater demo", -1, -1, 0) &&
+	return X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_ASC, (const unsigned char *)"Highwater demo", -1, -1,
+					  0) &&
 	       X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0) &&
 	       X509_set_issuer_name(cert, X509_get_subject_name(issuer));
 }
@@ -86,7 +88,8 @@ static X509 *tls_files_make_cert(EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_k
 		    tls_files_set_name(cert, is_ca ? cert : issuer, name);
 
 	if (good && is_ca)
-		good = tls_files_add_extensions(cert, cert, tls_files_ca_extensions, ARRAY_LEN(tls_files_ca_extensions));
+		good = tls_files_add_extensions(cert, cert, tls_files_ca_extensions,
+						ARRAY_LEN(tls_files_ca_extensions));
 	else if (good)
 		good = tls_files_add_extensions(cert, issuer, tls_files_leaf_extensions,
 						ARRAY_LEN(tls_files_leaf_extensions));

@@ -8,6 +8,6 @@ struct tls_files {
 	const char *key_file;  /* gets the server's key, mode 0600 */
 };
 
-/* Makes an authority and one certificate (P-256, valid 30 days) and writes the three files. The authority's key is never
- * written and is gone afterwards: nobody can sign another certificate with it. Errors ERR_IO, ERR_INTERNAL. */
+/* Makes an authority and one certificate (P-256, valid 30 days) and writes the three files. The authority's key is
+ * never written and is gone afterwards: nobody can sign another certificate with it. Errors ERR_IO, ERR_INTERNAL. */
 MUST_CHECK int tls_files_make(const struct tls_files *files, struct error *err);

@@ -33,7 +33,8 @@ static int usersig_generate(const struct cli_line *line)
 	params.key = buf_c(&key);
 	params.key_len = key.len;
 	if (exit == CLI_DONE && hw_usersig_generate(&params, usersig, sizeof(usersig)) < 0)
-		exit = cli_fail(line, CLI_USAGE, "--identifier: must have 1 to %d bytes of UTF-8", HW_IDENTIFIER_BYTES_MAX);
+		exit = cli_fail(line, CLI_USAGE, "--identifier: must have 1 to %d bytes of UTF-8",
+				HW_IDENTIFIER_BYTES_MAX);
 	if (exit == CLI_DONE)
 		(void)puts(usersig); /* standard output is all there is */
 	files_wipe(&key);
@@ -107,7 +108,8 @@ static const struct cli_command usersig_commands[] = {
 		.options = USERSIG_OPTIONS,
 		.required = USERSIG_OPTIONS,
 		.summary = "Checks a UserSig",
-		.details = "Prints when it was made and when it expires, or why it is not valid; then the exit code is 1.\n",
+		.details = "Prints when it was made and when it expires, or why it is not valid; then the exit code is "
+			   "1.\n",
 		.run = usersig_verify,
 	},
 };

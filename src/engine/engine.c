@@ -4,9 +4,9 @@
  * post the answers, one wake per mailbox; tell of new callbacks; let the store tidy up. Durability is decided in
  * engine_execute and nowhere else.
  *
- * Failure: a batch whose load or commit fails is answered with HW_INTERNAL as a whole, nothing of it was stored, and the
- * engine goes on. When the store says ERR_INTERNAL (a failed sync, a damaged file), it is not known what is on disk: the
- * process ends at once without answering, and the next start recovers. */
+ * Failure: a batch whose load or commit fails is answered with HW_INTERNAL as a whole, nothing of it was stored, and
+ * the engine goes on. When the store says ERR_INTERNAL (a failed sync, a damaged file), it is not known what is on
+ * disk: the process ends at once without answering, and the next start recovers. */
 #include "engine/engine.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,16 +1,16 @@
 /* The delivery thread; see hook.h.
  *
- * Its round: run the mail (marks that became durable), take the writer's hints (apps that got new callbacks), start what
- * is due, and let curl move data until something happens or the next deadline comes.
+ * Its round: run the mail (marks that became durable), take the writer's hints (apps that got new callbacks), start
+ * what is due, and let curl move data until something happens or the next deadline comes.
  *
  * A callback's life here: its row is read and held as an attempt; the request goes out; the verdict becomes a mark, a
  * command for the engine; when the mark is durable the attempt is released. Until then the row cannot be read again, so
  * it is never on the wire twice at once. If the process dies in between, the row is still pending and is sent again
  * after the restart with the same webhook-id: at least once.
  *
- * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started from
- * the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. A new row is due at once
- * whatever its time says, and a deadline found after a restart is believed for at most the longest wait.
+ * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
+ * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. A new row is due at
+ * once whatever its time says, and a deadline found after a restart is believed for at most the longest wait.
  *
  * Memory: targets (one per app with something waiting) and at most in_flight_max * TARGET_HELD_PER_FLIGHT attempts. */
 #include "hook/hook.h"
@@ -38,9 +38,9 @@ struct hook {
 	struct target_table targets;
 	struct attempt *unmarked; /* marks to submit again at remark_ms */
 	int64_t remark_ms;
-	unsigned marking;	  /* marks in the engine's hands */
-	int64_t clock_offset_ms;  /* wall clock minus monotonic clock at the start */
-	struct arena arena;	  /* rows of one look at the store */
+	unsigned marking;	 /* marks in the engine's hands */
+	int64_t clock_offset_ms; /* wall clock minus monotonic clock at the start */
+	struct arena arena;	 /* rows of one look at the store */
 	struct log_limit trouble_limit;
 	struct log_limit store_limit;
 
@@ -240,8 +240,8 @@ static void hook_mark(struct hook *hook, struct attempt *attempt, enum delivery_
 	};
 	(void)str_copy(result->error, sizeof(result->error), str_c(reason)); /* a reason too long is cut */
 	if (mark == DELIVERY_RETRY) {
-		result->due_ms = now_ms + (int64_t)retry_wait_ms(&hook->options.retry, attempt->callback_id,
-								 result->attempts);
+		result->due_ms =
+			now_ms + (int64_t)retry_wait_ms(&hook->options.retry, attempt->callback_id, result->attempts);
 		if (retry_is_over(&hook->options.retry, attempt->event_ms, result->due_ms, result->attempts)) {
 			result->mark = DELIVERY_FAILED;
 			result->due_ms = 0;
@@ -443,7 +443,7 @@ int hook_start(struct hook *hook, struct error *err)
 	int rc;
 
 	pthread_mutex_lock(&hook->lock); /* the engine runs: hook_stored may be called already */
-	hook->hint_all = true; /* what earlier runs left */
+	hook->hint_all = true;		 /* what earlier runs left */
 	pthread_mutex_unlock(&hook->lock);
 	rc = pthread_create(&hook->thread, NULL, hook_main, hook);
 	if (rc)

@@ -12,7 +12,7 @@
 struct hook;
 
 struct hook_options {
-	const char *ca_file;	     /* PEM; "" for the system's */
+	const char *ca_file; /* PEM; "" for the system's */
 	uint64_t connect_timeout_ms;
 	uint64_t total_timeout_ms;
 	uint64_t reply_bytes_max;
@@ -27,7 +27,8 @@ MUST_CHECK int hook_open(const struct hook_options *options, struct engine *engi
 			 struct error *err);
 /* Finds what is waiting in the store and starts. After engine_start. */
 MUST_CHECK int hook_start(struct hook *hook, struct error *err);
-/* Starts nothing new, waits for attempts in flight (at most total_timeout_ms) and for their marks; before engine_stop. */
+/* Starts nothing new, waits for attempts in flight (at most total_timeout_ms) and for their marks; before engine_stop.
+ */
 void hook_stop(struct hook *hook);
 /* After engine_stop: until then the writer may tell of callbacks, or be about to wake us. Accepts NULL. */
 void hook_close(struct hook **hook);
@@ -38,8 +39,8 @@ struct hook_stats {
 	uint64_t retried_total;
 	uint64_t failed_total;
 	uint64_t in_flight;
-	uint64_t targets;	      /* apps with callbacks waiting */
-	int64_t last_delivered_ms;    /* wall clock; 0 for none since the start */
+	uint64_t targets;	   /* apps with callbacks waiting */
+	int64_t last_delivered_ms; /* wall clock; 0 for none since the start */
 };
 /* Threads: any. */
 void hook_stats(struct hook *hook, struct hook_stats *out);

@@ -49,7 +49,8 @@ int request_build(const struct app_config *config, const struct store_callback *
 
 	if (!config->callback_set || !app_callback_on(config, callback->command)) {
 		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "not sent: %s",
-			       config->callback_set ? "the switch of this callback is off" : "no callback URL is configured");
+			       config->callback_set ? "the switch of this callback is off"
+						    : "no callback URL is configured");
 		return -1;
 	}
 	(void)str_copy(client_ip, sizeof(client_ip), callback->client_ip); /* checked when it was stored */

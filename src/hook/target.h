@@ -1,11 +1,11 @@
 #pragma once
 /* Targets: one per app that has callbacks waiting. A target holds a deadline and the attempts under way, never the
- * backlog: that stays in the store and is read in pieces. So one app's dead receiver costs a bounded amount of memory and
- * of the delivery thread's connections.
+ * backlog: that stays in the store and is read in pieces. So one app's dead receiver costs a bounded amount of memory
+ * and of the delivery thread's connections.
  *
- * How many requests a target may have on the wire is its window: 1 at first and after a failure, twice as many after each
- * delivery. Targets whose last attempt failed together get at most half of all requests, so that any number of dead
- * receivers leaves the other half to those that live. Threads: the delivery thread's. */
+ * How many requests a target may have on the wire is its window: 1 at first and after a failure, twice as many after
+ * each delivery. Targets whose last attempt failed together get at most half of all requests, so that any number of
+ * dead receivers leaves the other half to those that live. Threads: the delivery thread's. */
 #include "engine/engine.h"
 
 #define TARGET_HELD_PER_FLIGHT 8 /* attempts held, waiting for their mark included, per request allowed in flight */
@@ -14,13 +14,13 @@ struct hook;
 
 struct target {
 	uint32_t sdkappid;
-	int64_t next_due_ms;	/* when to look at the store again; INT64_MAX: nothing waits there */
-	unsigned in_flight;	/* requests on the wire */
-	unsigned held;		/* attempts whose mark is not durable yet, in_flight included */
-	unsigned window;	/* in_flight may reach this */
-	bool failing;		/* its last attempt failed */
-	void *attempts;		/* tree of struct attempt by callback id: `held` of them */
-	struct target *next;	/* ring */
+	int64_t next_due_ms; /* when to look at the store again; INT64_MAX: nothing waits there */
+	unsigned in_flight;  /* requests on the wire */
+	unsigned held;	     /* attempts whose mark is not durable yet, in_flight included */
+	unsigned window;     /* in_flight may reach this */
+	bool failing;	     /* its last attempt failed */
+	void *attempts;	     /* tree of struct attempt by callback id: `held` of them */
+	struct target *next; /* ring */
 	struct target *previous;
 };
 
@@ -33,15 +33,15 @@ struct attempt {
 	int64_t event_ms;
 	uint32_t attempts; /* made before this one */
 	bool on_wire;
-	bool on_wire_failing; /* the target was failing when it went out */
+	bool on_wire_failing;	       /* the target was failing when it went out */
 	struct attempt *next_unmarked; /* list of those whose mark could not be queued or stored */
 };
 
 struct target_table {
-	void *by_app;	       /* tree of struct target */
-	struct target *ring;   /* NULL when empty; where the next round starts */
+	void *by_app;	     /* tree of struct target */
+	struct target *ring; /* NULL when empty; where the next round starts */
 	unsigned count;
-	unsigned in_flight;    /* sums over the targets */
+	unsigned in_flight; /* sums over the targets */
 	unsigned held;
 	unsigned failing_in_flight; /* of in_flight: sent to targets that were failing */
 };

@@ -38,8 +38,9 @@ enum delivery_mark verdict_judge(const struct verdict_policy *policy, const stru
 		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "the reply cannot be understood: %s", reason);
 	} else if (!reply.ok) {
 		mark = verdict_of_choice(policy->on_fail);
-		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "the receiver answered FAIL, code %lld: %.100s",
-			       (long long)reply.error_code, reply.error_info);
+		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1,
+			       "the receiver answered FAIL, code %lld: %.100s", (long long)reply.error_code,
+			       reply.error_info);
 	} else {
 		mark = DELIVERY_DELIVERED;
 	}

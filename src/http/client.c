@@ -1,7 +1,7 @@
 /* Outgoing HTTP; see client.h. One curl multi handle, easy handles reused, everything on the thread that polls.
  *
- * A request's memory: an exchange, with its easy handle, is taken from a free list and put back when the request is done,
- * so that at most in_flight_max of them exist. Connections are kept by the multi handle and reused. */
+ * A request's memory: an exchange, with its easy handle, is taken from a free list and put back when the request is
+ * done, so that at most in_flight_max of them exist. Connections are kept by the multi handle and reused. */
 #include "http/client.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -328,7 +328,8 @@ void http_client_poll(struct http_client *client, int timeout_ms)
 	int left;
 	CURLMsg *message;
 
-	(void)curl_multi_perform(client->multi, &running); /* a handle's failure comes as a message; this call's, again */
+	(void)curl_multi_perform(client->multi,
+				 &running); /* a handle's failure comes as a message; this call's, again */
 	message = curl_multi_info_read(client->multi, &left);
 	if (!message) {
 		(void)curl_multi_poll(client->multi, NULL, 0, timeout_ms, NULL); /* interrupted or not: perform tells */

@@ -16,13 +16,13 @@ struct http_client_options {
 };
 
 enum http_outcome {
-	HTTP_OUTCOME_REPLIED,	/* a whole reply; look at status */
-	HTTP_OUTCOME_DNS,	/* name not found */
-	HTTP_OUTCOME_CONNECT,	/* refused or unreachable */
-	HTTP_OUTCOME_TLS,	/* handshake or certificate */
+	HTTP_OUTCOME_REPLIED, /* a whole reply; look at status */
+	HTTP_OUTCOME_DNS,     /* name not found */
+	HTTP_OUTCOME_CONNECT, /* refused or unreachable */
+	HTTP_OUTCOME_TLS,     /* handshake or certificate */
 	HTTP_OUTCOME_TIMEOUT,
 	HTTP_OUTCOME_TOO_LARGE,
-	HTTP_OUTCOME_BROKEN,	/* closed in the middle, not HTTP, anything else */
+	HTTP_OUTCOME_BROKEN, /* closed in the middle, not HTTP, anything else */
 };
 /* "replied", "dns", "connect", "tls", "timeout", "too_large", "broken". Static. */
 const char *http_outcome_word(enum http_outcome outcome);
@@ -36,8 +36,8 @@ struct http_result {
 };
 
 struct http_request {
-	const char *method;	     /* "POST", "GET", "PUT", "DELETE" */
-	const char *url;	     /* copied */
+	const char *method;	    /* "POST", "GET", "PUT", "DELETE" */
+	const char *url;	    /* copied */
 	const char *const *headers; /* "Name: value", header_count of them, copied */
 	size_t header_count;
 	struct str body; /* copied */

@@ -1,8 +1,8 @@
 /* The HTTP server's threads and life; see server.h. Built on libh2o (its 2.2 line with its own event loop).
  *
- * What is used of the library: parsing, TLS, writing, the loop. What is not: HTTP/2 (no ALPN, no upgrade), its time limits
- * (see server_conn.c), its worker processes. Each thread has a loop, a copy of the listening socket, its connections and a
- * mailbox, which an eventfd connects to the loop; nothing is shared between threads but counters. */
+ * What is used of the library: parsing, TLS, writing, the loop. What is not: HTTP/2 (no ALPN, no upgrade), its time
+ * limits (see server_conn.c), its worker processes. Each thread has a loop, a copy of the listening socket, its
+ * connections and a mailbox, which an eventfd connects to the loop; nothing is shared between threads but counters. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -40,7 +40,7 @@ static void server_on_wake(h2o_socket_t *sock, const char *err)
 	uint64_t count;
 
 	if (err || read(thread->wake_fd, &count, sizeof(count)) < 0)
-		return; /* spurious */
+		return;			       /* spurious */
 	(void)mailbox_drain(&thread->mailbox); /* how many ran does not matter */
 }
 
@@ -89,8 +89,8 @@ static int server_bind(const struct addrinfo *address, const char *listen_text, 
 
 	if (fd < 0)
 		return error_set_errno(err, errno, "making a socket");
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) || bind(fd, address->ai_addr, address->ai_addrlen) ||
-	    listen(fd, SERVER_BACKLOG)) {
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, SERVER_BACKLOG)) {
 		(void)error_set_errno(err, errno, "listening on %.80s", listen_text); /* returned below */
 		(void)close(fd);						      /* nothing was written */
 		return -1;
@@ -101,7 +101,8 @@ static int server_bind(const struct addrinfo *address, const char *listen_text, 
 
 static int server_listen(struct http_server *server, const char *text, struct error *err)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+	struct addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
 	struct sockaddr_storage bound;
 	socklen_t len = sizeof(bound);
@@ -147,14 +148,15 @@ static int server_thread_init(struct http_server *server, struct server_thread *
 		return error_set_errno(err, errno, "copying the listening socket");
 	h2o_context_init(&thread->context, h2o_evloop_create(), &server->config);
 	thread->context_ready = true;
-	thread->accept = (h2o_accept_ctx_t){
-		.ctx = &thread->context, .hosts = server->config.hosts, .ssl_ctx = server->tls};
+	thread->accept =
+		(h2o_accept_ctx_t){.ctx = &thread->context, .hosts = server->config.hosts, .ssl_ctx = server->tls};
 	thread->listener = h2o_evloop_socket_create(thread->context.loop, listen_fd, H2O_SOCKET_FLAG_DONT_READ);
 	thread->listener->data = thread;
 	thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (thread->wake_fd < 0)
 		return error_set_errno(err, errno, "making an event descriptor");
-	thread->wake_socket = h2o_evloop_socket_create(thread->context.loop, thread->wake_fd, H2O_SOCKET_FLAG_DONT_READ);
+	thread->wake_socket =
+		h2o_evloop_socket_create(thread->context.loop, thread->wake_fd, H2O_SOCKET_FLAG_DONT_READ);
 	thread->wake_socket->data = thread;
 	h2o_socket_read_start(thread->wake_socket, server_on_wake);
 	h2o_socket_read_start(thread->listener, server_conn_on_accept);

@@ -28,21 +28,22 @@ typedef void (*http_handler)(void *context, struct http_call *call);
 typedef void (*http_refuse)(void *context, enum http_refusal why, struct buf *body_out);
 
 struct http_server_options {
-	const char *listen;	/* "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one; no host name */
-	const char *cert_file;	/* PEM chain; NULL or "" for plain HTTP */
-	const char *key_file;	/* PEM; needed with cert_file */
-	unsigned thread_count;	/* 1 to 64 */
-	uint64_t body_bytes_max;	/* 1 to 16 MiB */
-	uint64_t header_bytes_max;	/* request line and headers together; 1 KiB to 64 KiB */
-	uint64_t connection_count_max;	/* over all threads; further ones wait in the kernel's backlog */
-	uint64_t request_timeout_ms;	/* from the first byte of a request to its last: slow headers or body close */
-	uint64_t idle_timeout_ms;	/* between requests of a connection, and for a client that does not read */
+	const char *listen;	       /* "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one; no host name */
+	const char *cert_file;	       /* PEM chain; NULL or "" for plain HTTP */
+	const char *key_file;	       /* PEM; needed with cert_file */
+	unsigned thread_count;	       /* 1 to 64 */
+	uint64_t body_bytes_max;       /* 1 to 16 MiB */
+	uint64_t header_bytes_max;     /* request line and headers together; 1 KiB to 64 KiB */
+	uint64_t connection_count_max; /* over all threads; further ones wait in the kernel's backlog */
+	uint64_t request_timeout_ms;   /* from the first byte of a request to its last: slow headers or body close */
+	uint64_t idle_timeout_ms;      /* between requests of a connection, and for a client that does not read */
 	http_handler handler;
 	http_refuse refuse;
 	void *context; /* for both; must outlive the server */
 };
 
-/* Reads the certificate, binds and listens. Errors ERR_INVALID (an option, with its name), ERR_IO (address in use...). */
+/* Reads the certificate, binds and listens. Errors ERR_INVALID (an option, with its name), ERR_IO (address in use...).
+ */
 MUST_CHECK int http_server_open(const struct http_server_options *options, struct http_server **server_out,
 				struct error *err);
 /* The bound port. */
@@ -58,9 +59,9 @@ void http_server_close(struct http_server **server);
 struct http_server_stats {
 	uint64_t connection_count; /* open now */
 	uint64_t connections_total;
-	uint64_t calls_total; /* handed to the handler */
-	uint64_t calls_open;  /* not yet replied to */
-	uint64_t refused_total; /* refusals answered by the server itself */
+	uint64_t calls_total;	 /* handed to the handler */
+	uint64_t calls_open;	 /* not yet replied to */
+	uint64_t refused_total;	 /* refusals answered by the server itself */
 	uint64_t timeouts_total; /* connections closed for slowness */
 };
 /* Threads: any. */

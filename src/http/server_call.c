@@ -1,12 +1,12 @@
 /* Calls of the HTTP server: from the library's request to the handler and back.
  *
  * A call is taken from the thread's free list, lent to the handler, and put back when it is replied to. The request may
- * end earlier (the client has gone): a piece of memory in the request's pool tells, by its disposal, and the call goes on
- * without a request until it is replied to.
+ * end earlier (the client has gone): a piece of memory in the request's pool tells, by its disposal, and the call goes
+ * on without a request until it is replied to.
  *
  * What the library refuses by itself (a body over the limit, broken chunking) gets the body that `refuse` writes, by a
- * filter on its replies. A header too large, and a body just over the limit, are refused here: the library is given some
- * slack, so that a client that sends a little too much is answered in order rather than cut off. */
+ * filter on its replies. A header too large, and a body just over the limit, are refused here: the library is given
+ * some slack, so that a client that sends a little too much is answered in order rather than cut off. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/server_internal.h"
@@ -184,11 +184,12 @@ static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream
 
 static size_t server_call_header_bytes(const h2o_req_t *req)
 {
-	size_t total = req->input.method.len + req->input.path.len + SERVER_REQUEST_LINE_BYTES +
-		       req->input.authority.len;
+	size_t total =
+		req->input.method.len + req->input.path.len + SERVER_REQUEST_LINE_BYTES + req->input.authority.len;
 
 	for (size_t i = 0; i < req->headers.size; i++)
-		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len + 4; /* ": " and the end */
+		total += req->headers.entries[i].name->len + req->headers.entries[i].value.len +
+			 4; /* ": " and the end */
 	return total;
 }
 
@@ -228,8 +229,8 @@ static void server_call_read_peer(struct http_call *call, h2o_req_t *req)
 }
 
 /* How many header lines say how long the body is. The library obeys one and drops the others; something before us may
- * have obeyed another, and then the rest of the body would be taken for a request of its own. The raw header is still at
- * the start of the connection's input, its names in lower case. */
+ * have obeyed another, and then the rest of the body would be taken for a request of its own. The raw header is still
+ * at the start of the connection's input, its names in lower case. */
 static unsigned server_call_length_lines(h2o_req_t *req)
 {
 	static const struct str names[] = {{"content-length:", 15}, {"transfer-encoding:", 18}};
@@ -399,7 +400,8 @@ void http_call_reply(struct http_call *call, int status, struct str content_type
 		h2o_iovec_t name = server_call_copy(req, call->added[i][0]);
 		h2o_iovec_t value = server_call_copy(req, call->added[i][1]);
 
-		h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
+		h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 1, NULL, value.base,
+				      value.len);
 	}
 	copy = server_call_copy(req, body);
 	call->hold->call = NULL;

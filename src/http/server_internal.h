@@ -60,14 +60,14 @@ struct server_thread {
 	h2o_context_t context;
 	bool context_ready;
 	h2o_accept_ctx_t accept;
-	h2o_socket_t *listener;	   /* NULL when closed */
-	bool listener_paused;	   /* over the cap, or out of descriptors: looked at again in the sweep */
+	h2o_socket_t *listener; /* NULL when closed */
+	bool listener_paused;	/* over the cap, or out of descriptors: looked at again in the sweep */
 	h2o_socket_t *wake_socket;
 	int wake_fd;
 	struct mailbox mailbox;
 	struct server_conn *conns; /* ring */
 	struct http_call *free_calls;
-	bool own_reply;		   /* the reply being started is the handler's, not the library's */
+	bool own_reply; /* the reply being started is the handler's, not the library's */
 	struct server_linger lingers[SERVER_LINGER_COUNT_MAX];
 
 	_Atomic uint64_t connection_count;

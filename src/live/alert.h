@@ -1,9 +1,10 @@
 #pragma once
 /* When to warn: pure rules over counts.
  *
- * A line is a percentage. It is reached when count > 0 and count * 100 >= line * max, in 64-bit integers: "at or above",
- * the room just created included. So with max 1 the first room reaches every line; with max 2 the first room reaches
- * lines up to 50; with max 3 it takes three rooms to reach 70; with max 0 any room that is still there reaches all.
+ * A line is a percentage. It is reached when count > 0 and count * 100 >= line * max, in 64-bit integers: "at or
+ * above", the room just created included. So with max 1 the first room reaches every line; with max 2 the first room
+ * reaches lines up to 50; with max 3 it takes three rooms to reach 70; with max 0 any room that is still there reaches
+ * all.
  *
  * Lines are the policy's thresholds and, in mode step, also lowest + step, lowest + 2 * step and so on up to 100.
  * The state is one number, the level: the highest line that has alerted and is not yet re-armed. Lines above the level
@@ -11,9 +12,9 @@
  *
  * every: each creation that leaves the count at a reached line alerts (the literal reading of the vendor's page).
  * edge, step: a creation that reaches a line above the level alerts.
- * All modes: a change of maximum or policy that reaches a line above the level alerts; an app whose maximum was lowered to
- * its count would otherwise be full without having been told. One event makes at most one alert, for the highest line it
- * reached. */
+ * All modes: a change of maximum or policy that reaches a line above the level alerts; an app whose maximum was lowered
+ * to its count would otherwise be full without having been told. One event makes at most one alert, for the highest
+ * line it reached. */
 #include "live/app.h"
 
 /* True when `line` percent of `max` is reached by `count`. Both at most 2^56. */

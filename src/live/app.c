@@ -123,8 +123,8 @@ int alert_thresholds_parse(struct str text, struct alert_policy *policy, struct 
 
 bool app_identifier_ok(struct str identifier)
 {
-	return identifier.len >= 1 && identifier.len <= HW_IDENTIFIER_BYTES_MAX &&
-	       str_is_printable_ascii(identifier) && str_find_char(identifier, ' ') < 0;
+	return identifier.len >= 1 && identifier.len <= HW_IDENTIFIER_BYTES_MAX && str_is_printable_ascii(identifier) &&
+	       str_find_char(identifier, ' ') < 0;
 }
 
 bool app_is_admin(const struct app_config *config, struct str identifier)

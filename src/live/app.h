@@ -10,13 +10,13 @@
 #include <highwater/sign.h>
 #include <highwater/usersig.h>
 
-#define APP_ROOM_COUNT_MAX_DEFAULT 500u		  /* the only figure the vendor's pages show */
-#define APP_ROOM_COUNT_MAX_LIMIT 1000000000u	  /* largest maximum */
-#define APP_ADMIN_COUNT_MAX 10			  /* vendor document 50301 */
+#define APP_ROOM_COUNT_MAX_DEFAULT 500u	     /* the only figure the vendor's pages show */
+#define APP_ROOM_COUNT_MAX_LIMIT 1000000000u /* largest maximum */
+#define APP_ADMIN_COUNT_MAX 10		     /* vendor document 50301 */
 #define APP_THRESHOLD_COUNT_MAX 8
 #define APP_KEY_BYTES_MIN 8
-#define APP_NUMBER_MAX ((1u << 22) - 1)		  /* so that ids stay positive in 63 bits, see app_id_make */
-#define APP_SYSTEM_OPERATOR "@TIM#SYSTEM"	  /* the vendor's name for "no user did it" */
+#define APP_NUMBER_MAX ((1u << 22) - 1)	  /* so that ids stay positive in 63 bits, see app_id_make */
+#define APP_SYSTEM_OPERATOR "@TIM#SYSTEM" /* the vendor's name for "no user did it" */
 
 /* When a creation makes an alert; see live/alert.h. */
 #define ALERT_MODES(X)                                                                                                 \
@@ -28,21 +28,21 @@ enum alert_mode {
 #define ALERT_ENUM(name, word) name,
 	ALERT_MODES(ALERT_ENUM)
 #undef ALERT_ENUM
-	ALERT_MODE_COUNT
+		ALERT_MODE_COUNT
 };
 
 struct alert_policy {
 	enum alert_mode mode;
-	uint8_t threshold_count;			/* 1 to APP_THRESHOLD_COUNT_MAX */
-	uint8_t thresholds[APP_THRESHOLD_COUNT_MAX];	/* percent, 1 to 100, rising */
-	uint8_t rearm_margin;				/* percentage points, 0 to 50 */
-	uint8_t step_percent;				/* for mode step: distance of further lines, 1 to 50 */
+	uint8_t threshold_count;		     /* 1 to APP_THRESHOLD_COUNT_MAX */
+	uint8_t thresholds[APP_THRESHOLD_COUNT_MAX]; /* percent, 1 to 100, rising */
+	uint8_t rearm_margin;			     /* percentage points, 0 to 50 */
+	uint8_t step_percent;			     /* for mode step: distance of further lines, 1 to 50 */
 };
 
 struct app_config {
-	uint32_t sdkappid;	/* 1 to HW_SDKAPPID_MAX */
-	uint32_t number;	/* never used twice, also when an SDKAppID is; 1 to APP_NUMBER_MAX */
-	int64_t create_ms;	/* wall clock */
+	uint32_t sdkappid;	 /* 1 to HW_SDKAPPID_MAX */
+	uint32_t number;	 /* never used twice, also when an SDKAppID is; 1 to APP_NUMBER_MAX */
+	int64_t create_ms;	 /* wall clock */
 	uint32_t room_count_max; /* 0 admits nothing */
 	struct alert_policy alert;
 	uint16_t key_len;
@@ -60,11 +60,11 @@ struct app_config {
 };
 
 struct app_state {
-	uint64_t room_count;	   /* live rooms */
-	uint64_t room_sequence;	   /* rooms ever created: the next room's id */
+	uint64_t room_count;	    /* live rooms */
+	uint64_t room_sequence;	    /* rooms ever created: the next room's id */
 	uint64_t callback_sequence; /* callbacks ever made: the next one's id, without gaps */
-	uint64_t callback_pending; /* callbacks neither delivered nor failed */
-	uint8_t alert_level;	   /* percent of the highest line that has alerted and is not re-armed; 0 for none */
+	uint64_t callback_pending;  /* callbacks neither delivered nor failed */
+	uint8_t alert_level;	    /* percent of the highest line that has alerted and is not re-armed; 0 for none */
 };
 
 /* The defaults of a new app; key, admins and sdkappid are empty. */

@@ -47,10 +47,10 @@ enum delivery_mark {
 struct delivery_result {
 	int64_t callback_id;
 	enum delivery_mark mark;
-	uint32_t attempts;   /* made so far, this one included */
-	int64_t due_ms;	     /* of the next attempt, for a retry */
-	int64_t attempt_ms;  /* when this attempt ended */
-	int32_t http_status; /* 0 when no reply came */
+	uint32_t attempts;			  /* made so far, this one included */
+	int64_t due_ms;				  /* of the next attempt, for a retry */
+	int64_t attempt_ms;			  /* when this attempt ended */
+	int32_t http_status;			  /* 0 when no reply came */
 	char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* "" when delivered */
 };
 
@@ -59,9 +59,10 @@ struct command {
 	uint32_t sdkappid;
 	struct command_origin origin;
 	union {
-		const struct app_config *app_create; /* checked by app_config_check; number and create_ms are set here */
+		const struct app_config
+			*app_create; /* checked by app_config_check; number and create_ms are set here */
 		struct {
-			unsigned fields; /* enum app_field bits */
+			unsigned fields;		 /* enum app_field bits */
 			const struct app_config *config; /* those fields of it */
 		} app_set;
 		struct {
@@ -80,8 +81,8 @@ struct command {
 		struct {
 			struct str room_id; /* printable ASCII, 1 to HW_ROOM_ID_BYTES_MAX */
 			struct str owner;
-			bool visible;	    /* appears in lists */
-			struct str info;    /* JSON object with what the API knows besides */
+			bool visible;	 /* appears in lists */
+			struct str info; /* JSON object with what the API knows besides */
 		} room_create;
 		struct {
 			struct str room_id;
@@ -90,7 +91,7 @@ struct command {
 	} u;
 
 	/* the answer, filled by live_step or by the engine when the command was not executed */
-	int code;	 /* enum hw_code */
-	char text[192];	 /* "" or what is wrong, for the person who asked */
+	int code;	     /* enum hw_code */
+	char text[192];	     /* "" or what is wrong, for the person who asked */
 	uint64_t room_count; /* of the app after the command, for those that succeed */
 };

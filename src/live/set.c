@@ -10,7 +10,8 @@ void live_set_init(struct live_set *set, struct arena *arena, struct hash_key ke
 
 	while (buckets < command_count * 2)
 		buckets *= 2;
-	*set = (struct live_set){.arena = arena, .hash_key = key, .capacity = command_count, .bucket_mask = buckets - 1};
+	*set = (struct live_set){
+		.arena = arena, .hash_key = key, .capacity = command_count, .bucket_mask = buckets - 1};
 	set->apps = arena_array(arena, command_count, sizeof(*set->apps));
 	set->rooms = arena_array(arena, command_count, sizeof(*set->rooms));
 	set->app_buckets = arena_array(arena, buckets, sizeof(*set->app_buckets));

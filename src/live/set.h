@@ -61,8 +61,8 @@ struct live_set {
 	size_t callback_count;
 	const struct delivery_result **marks; /* in order; borrowed from the commands */
 	size_t mark_count;
-	size_t capacity;	     /* of each of the arrays: the number of commands */
-	uint32_t app_number_next;    /* loaded when needs_app_number */
+	size_t capacity;	  /* of each of the arrays: the number of commands */
+	uint32_t app_number_next; /* loaded when needs_app_number */
 	bool needs_app_number;
 	bool app_number_used;
 };
@@ -76,9 +76,9 @@ struct live_app *live_set_app(const struct live_set *set, uint32_t sdkappid);
 struct live_room *live_set_room(const struct live_set *set, uint32_t sdkappid, struct str room_id);
 
 /* Rules for stores, so that each writes the same difference. */
-bool live_app_is_new(const struct live_app *app);	/* insert config and state */
-bool live_app_is_gone(const struct live_app *app);	/* delete the row of number_before */
+bool live_app_is_new(const struct live_app *app);  /* insert config and state */
+bool live_app_is_gone(const struct live_app *app); /* delete the row of number_before */
 /* For an app with pending_cancelled: its waiting callbacks with an id below this end as failed. */
 int64_t live_app_cancel_below(const struct live_app *app);
-bool live_room_is_new(const struct live_room *room);	/* insert under id */
-bool live_room_is_gone(const struct live_room *room);	/* delete id_before */
+bool live_room_is_new(const struct live_room *room);  /* insert under id */
+bool live_room_is_gone(const struct live_room *room); /* delete id_before */

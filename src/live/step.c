@@ -43,7 +43,8 @@ static bool step_add_alert(struct live_set *set, struct live_app *app, const str
 
 	if (!app_callback_on(app->config, HW_CALLBACK_THRESHOLD))
 		return false;
-	(void)str_copy(alert.operator_account, sizeof(alert.operator_account), operator_account); /* checked by the API */
+	(void)str_copy(alert.operator_account, sizeof(alert.operator_account),
+		       operator_account); /* checked by the API */
 	len = hw_alert_build(&alert, body, sizeof(body));
 	assert(len > 0 && set->callback_count < set->capacity);
 	callback = &set->callbacks[set->callback_count++];
@@ -224,7 +225,8 @@ static void step_callback_set(struct live_set *set, struct live_app *app, struct
 	}
 	config = step_edit(set, app);
 	config->callback_set = true;
-	(void)str_copy(config->callback_url, sizeof(config->callback_url), command->u.callback.url); /* checked by the API */
+	(void)str_copy(config->callback_url, sizeof(config->callback_url),
+		       command->u.callback.url); /* checked by the API */
 	config->callback_commands = command->u.callback.commands;
 	step_ok(command, app);
 }

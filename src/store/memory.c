@@ -1,7 +1,8 @@
 /* The store in memory: for unit tests and the simulator.
  *
  * It keeps what SQLite would keep in three search trees under one lock, and nothing survives the process. Lists walk a
- * whole tree: correct, not fast. The transaction of load and commit needs no undo, because a commit cannot fail here. */
+ * whole tree: correct, not fast. The transaction of load and commit needs no undo, because a commit cannot fail here.
+ */
 #include "base/mem.h"
 #include "store/store_ops.h"
 
@@ -18,8 +19,8 @@ struct memory_room {
 struct memory_store {
 	struct store base;
 	pthread_rwlock_t lock;
-	void *apps;	  /* struct store_app by sdkappid */
-	void *rooms;	  /* struct memory_room by number and room_id */
+	void *apps;	 /* struct store_app by sdkappid */
+	void *rooms;	 /* struct memory_room by number and room_id */
 	void *callbacks; /* struct store_callback by id; its text is owned */
 	uint32_t app_number_next;
 };

@@ -1,8 +1,8 @@
 /* The SQLite store's write side: one file, one writer.
  *
- * A batch is one transaction: BEGIN IMMEDIATE at load, COMMIT at commit, with WAL and synchronous=FULL, so COMMIT returns
- * after the log is synced. Apps are few and read in every batch, so the writer keeps all of them in memory and changes
- * that copy only after a COMMIT has succeeded; rooms are looked up by name.
+ * A batch is one transaction: BEGIN IMMEDIATE at load, COMMIT at commit, with WAL and synchronous=FULL, so COMMIT
+ * returns after the log is synced. Apps are few and read in every batch, so the writer keeps all of them in memory and
+ * changes that copy only after a COMMIT has succeeded; rooms are looked up by name.
  *
  * Checkpoints (copying the log into the file) would be the whole tail latency if they ran inside COMMIT. A thread with
  * a connection of its own runs them, small and often. While writes keep coming it never quite catches up, and only a
@@ -32,16 +32,15 @@
 	X(SQL_ROOM_INSERT, "INSERT INTO rooms VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                    \
 	X(SQL_ROOM_DELETE, "DELETE FROM rooms WHERE id = ?1")                                                          \
 	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?8, 0, 0, '')")    \
-	X(SQL_CALLBACK_MARK,                                                                                           \
-	  "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, http_status = ?6, error = ?7 " \
-	  "WHERE id = ?1 AND state = 0")                                                                               \
+	X(SQL_CALLBACK_MARK, "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, "          \
+			     "http_status = ?6, error = ?7 "                                                           \
+			     "WHERE id = ?1 AND state = 0")                                                            \
 	X(SQL_CALLBACK_CANCEL,                                                                                         \
 	  "UPDATE callbacks SET state = 2, error = 'app deleted' WHERE sdkappid = ?1 AND id < ?2 AND state = 0")       \
 	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
 	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
-	X(SQL_APP_REPLACE,                                                                                             \
-	  "INSERT OR REPLACE INTO apps VALUES "                                                                        \
-	  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")                              \
+	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps VALUES "                                                       \
+			   "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")             \
 	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
@@ -49,7 +48,7 @@ enum sqlite_write_statement {
 #define SQLITE_ENUM(name, sql) name,
 	SQLITE_WRITE_STATEMENTS(SQLITE_ENUM)
 #undef SQLITE_ENUM
-	SQL_WRITE_COUNT
+		SQL_WRITE_COUNT
 };
 
 static const char *const sqlite_write_sql[] = {
@@ -77,9 +76,9 @@ struct sqlite_store {
 	bool checkpoint_running; /* the thread exists */
 	pthread_mutex_t checkpoint_lock;
 	pthread_cond_t checkpoint_wanted;
-	bool checkpoint_stop;	      /* under the lock */
-	int checkpoint_at_pages;      /* under the lock: log size at which the thread was last woken */
-	_Atomic bool sync_failed;     /* a checkpoint's sync failed: the next commit must not succeed */
+	bool checkpoint_stop;	  /* under the lock */
+	int checkpoint_at_pages;  /* under the lock: log size at which the thread was last woken */
+	_Atomic bool sync_failed; /* a checkpoint's sync failed: the next commit must not succeed */
 };
 
 /* ---- apps in memory ---- */
@@ -139,7 +138,8 @@ static int sqlite_load_apps(struct sqlite_store *store, struct error *err)
 		}
 		if (app->config.number >= store->app_number_next) { /* the next app would take a number again */
 			(void)error_set(err, ERR_INTERNAL, "its next app number is %u, but app %u has %u",
-					store->app_number_next, app->config.sdkappid, app->config.number); /* result says -1 */
+					store->app_number_next, app->config.sdkappid,
+					app->config.number); /* result says -1 */
 			mem_free(app);
 			goto done;
 		}
@@ -181,7 +181,8 @@ static int sqlite_load_room(struct sqlite_store *store, struct live_room *room)
 	if (rc == SQLITE_ROW) {
 		room->exists = room->exists_before = true;
 		room->id = room->id_before = sqlite3_column_int64(statement, 0);
-		(void)str_copy(room->owner, sizeof(room->owner), sqlite_column_str(statement, 1)); /* fitted when stored */
+		(void)str_copy(room->owner, sizeof(room->owner),
+			       sqlite_column_str(statement, 1)); /* fitted when stored */
 	}
 	(void)sqlite3_reset(statement); /* repeats the error that rc has */
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -309,7 +310,8 @@ static int sqlite_write_app(struct sqlite_store *store, const struct live_app *a
 	int rc = SQLITE_OK;
 
 	if (app->pending_cancelled) {
-		(void)sqlite3_bind_int64(store->statements[SQL_CALLBACK_CANCEL], 2, live_app_cancel_below(app)); /* as above */
+		(void)sqlite3_bind_int64(store->statements[SQL_CALLBACK_CANCEL], 2,
+					 live_app_cancel_below(app)); /* as above */
 		rc = sqlite_run_with_int(store, SQL_CALLBACK_CANCEL, app->sdkappid);
 	}
 	if (rc == SQLITE_OK && live_app_is_gone(app)) {
@@ -381,7 +383,7 @@ static int sqlite_on_wal(void *context, sqlite3 *db, const char *name, int pages
 {
 	struct sqlite_store *store = context;
 
-	(void)db; /* the writer's */
+	(void)db;   /* the writer's */
 	(void)name; /* "main" */
 	atomic_store(&store->wal_pages, pages);
 	return SQLITE_OK;
@@ -487,9 +489,8 @@ static int sqlite_lock(struct sqlite_store *store, struct error *err)
 	if (store->lock_fd < 0)
 		result = error_set_errno(err, errno, "opening %s", buf_c(&path));
 	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB))
-		result = errno == EWOULDBLOCK
-				 ? error_set(err, ERR_BUSY, "another highwater process uses it")
-				 : error_set_errno(err, errno, "locking %s", buf_c(&path));
+		result = errno == EWOULDBLOCK ? error_set(err, ERR_BUSY, "another highwater process uses it")
+					      : error_set_errno(err, errno, "locking %s", buf_c(&path));
 	buf_fini(&path);
 	if (result)
 		return -1;

@@ -96,10 +96,17 @@ static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 		int column;
 		int64_t min, max;
 	} bounds[] = {
-		{0, 1, HW_SDKAPPID_MAX}, {1, 1, APP_NUMBER_MAX}, {3, 0, APP_ROOM_COUNT_MAX_LIMIT},
-		{6, 0, 50},		 {7, 0, 50},		 {12, 0, UINT32_MAX},
-		{17, 0, sequence_max},	 {18, 0, sequence_max},	 {19, 0, sequence_max},
-		{20, 0, sequence_max},	 {21, 0, 100},
+		{0, 1, HW_SDKAPPID_MAX},
+		{1, 1, APP_NUMBER_MAX},
+		{3, 0, APP_ROOM_COUNT_MAX_LIMIT},
+		{6, 0, 50},
+		{7, 0, 50},
+		{12, 0, UINT32_MAX},
+		{17, 0, sequence_max},
+		{18, 0, sequence_max},
+		{19, 0, sequence_max},
+		{20, 0, sequence_max},
+		{21, 0, 100},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
@@ -163,10 +170,17 @@ int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct e
 void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, struct sqlite_app_text *scratch)
 {
 	const int64_t numbers[][2] = {
-		{1, config->sdkappid},		     {2, config->number},	     {3, config->create_ms},
-		{4, config->room_count_max},	     {7, config->alert.rearm_margin}, {8, config->alert.step_percent},
-		{11, config->callback_set},	     {13, config->callback_commands}, {14, config->callback_overwrite},
-		{15, config->token_set},	     {16, config->token_enabled},
+		{1, config->sdkappid},
+		{2, config->number},
+		{3, config->create_ms},
+		{4, config->room_count_max},
+		{7, config->alert.rearm_margin},
+		{8, config->alert.step_percent},
+		{11, config->callback_set},
+		{13, config->callback_commands},
+		{14, config->callback_overwrite},
+		{15, config->token_set},
+		{16, config->token_enabled},
 	};
 
 	buf_init(&scratch->thresholds, 64);

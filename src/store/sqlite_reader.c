@@ -1,5 +1,5 @@
-/* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, so it
- * sees one committed state. */
+/* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, so
+ * it sees one committed state. */
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
 
@@ -12,14 +12,12 @@
 	X(SQL_APP_GET, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES " WHERE a.sdkappid = ?1")               \
 	X(SQL_ROOM_GET,                                                                                                \
 	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
-	X(SQL_ROOM_LIST,                                                                                               \
-	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "                  \
-	  "AND visible >= ?3 ORDER BY id DESC LIMIT ?4")                                                               \
+	X(SQL_ROOM_LIST, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "   \
+			 "AND visible >= ?3 ORDER BY id DESC LIMIT ?4")                                                \
 	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
 	X(SQL_PENDING_EACH, "SELECT sdkappid, min(due_ms) FROM callbacks WHERE state = 0 GROUP BY sdkappid")           \
-	X(SQL_CALLBACK_PENDING,                                                                                        \
-	  "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE state = 0 AND sdkappid = ?1 "                       \
-	  "ORDER BY due_ms, id LIMIT ?2")                                                                              \
+	X(SQL_CALLBACK_PENDING, "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE state = 0 AND sdkappid = ?1 " \
+				"ORDER BY due_ms, id LIMIT ?2")                                                        \
 	X(SQL_CALLBACK_LIST,                                                                                           \
 	  "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")
 
@@ -27,7 +25,7 @@ enum sqlite_read_statement {
 #define SQLITE_ENUM(name, sql) name,
 	SQLITE_READ_STATEMENTS(SQLITE_ENUM)
 #undef SQLITE_ENUM
-	SQL_READ_COUNT
+		SQL_READ_COUNT
 };
 
 static const char *const sqlite_read_sql[] = {
@@ -135,10 +133,10 @@ static int sqlite_room_list(struct store_reader *base, struct arena *arena, uint
 			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			    struct error *err)
 {
-	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_LIST, 4,
-					       (const int64_t[]){sqlite_id_floor(number),
-								 sqlite_id_ceiling(number, before_id), visible_only,
-								 (int64_t)limit});
+	sqlite3_stmt *statement =
+		sqlite_query(base, SQL_ROOM_LIST, 4,
+			     (const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id),
+					       visible_only, (int64_t)limit});
 	size_t count = 0;
 	int rc;
 
@@ -204,9 +202,10 @@ static int sqlite_read_callbacks(struct store_reader *base, sqlite3_stmt *statem
 		struct store_callback *callback = &callbacks_out[count++];
 
 		*callback = sqlite_read_callback(statement, arena);
-		if ((unsigned)callback->command >= HW_CALLBACK_COUNT || (unsigned)callback->platform >= HW_PLATFORM_COUNT ||
+		if ((unsigned)callback->command >= HW_CALLBACK_COUNT ||
+		    (unsigned)callback->platform >= HW_PLATFORM_COUNT ||
 		    (unsigned)callback->state > CALLBACK_FAILED) { /* these index tables */
-			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			(void)sqlite3_reset(statement);		   /* the error to tell is the row's */
 			return error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
 					 (long long)callback->id);
 		}
@@ -230,9 +229,9 @@ static int sqlite_callback_list(struct store_reader *base, struct arena *arena, 
 				size_t limit, struct store_callback *callbacks_out, size_t *count_out,
 				struct error *err)
 {
-	sqlite3_stmt *statement = sqlite_query(base, SQL_CALLBACK_LIST, 3,
-					       (const int64_t[]){sqlite_id_floor(number),
-								 sqlite_id_ceiling(number, before_id), (int64_t)limit});
+	sqlite3_stmt *statement = sqlite_query(
+		base, SQL_CALLBACK_LIST, 3,
+		(const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id), (int64_t)limit});
 
 	return sqlite_read_callbacks(base, statement, arena, callbacks_out, count_out, err);
 }
@@ -243,7 +242,7 @@ static void sqlite_reader_close(struct store_reader *base)
 
 	for (size_t i = 0; i < SQL_READ_COUNT; i++)
 		(void)sqlite3_finalize(reader->statements[i]); /* repeats old errors */
-	(void)sqlite3_close(reader->db);			       /* nothing is open in it */
+	(void)sqlite3_close(reader->db);		       /* nothing is open in it */
 	mem_free(reader);
 }
 

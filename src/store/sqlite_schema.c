@@ -6,9 +6,9 @@
 #define SQLITE_APPLICATION_ID 0x48575452 /* "HWTR" */
 
 static const char *const sqlite_steps[] = {
-	/* 1: the first. Rooms and callbacks are keyed by ids that rise (see live/app.h), so their tables grow at one end
-	 * per app; the only random index is the one that finds a room by name. app_state is apart from apps because it
-	 * is written in every batch and is small. */
+	/* 1: the first. Rooms and callbacks are keyed by ids that rise (see live/app.h), so their tables grow at one
+	 * end per app; the only random index is the one that finds a room by name. app_state is apart from apps because
+	 * it is written in every batch and is small. */
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 	"INSERT INTO meta VALUES ('store_id', lower(hex(randomblob(8)))), ('app_number_next', '1');"
 	"CREATE TABLE apps (sdkappid INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, create_ms INTEGER NOT NULL,"

@@ -50,8 +50,8 @@ struct store_callback {
 
 /* ---- the write side: one thread ---- */
 
-/* Fills the set: which apps and rooms exist, their configuration and state. Opens the transaction that commit or abandon
- * ends. On -1 nothing is open. Errors ERR_IO, ERR_BUSY. */
+/* Fills the set: which apps and rooms exist, their configuration and state. Opens the transaction that commit or
+ * abandon ends. On -1 nothing is open. Errors ERR_IO, ERR_BUSY. */
 MUST_CHECK int store_load(struct store *store, struct live_set *set, struct error *err);
 /* Writes the difference; returns 0 only when it is on disk. On -1 nothing was stored and the store goes on, except with
  * ERR_INTERNAL: then it is not known what was stored (a sync failed, the file is damaged), and the process must end so
@@ -94,9 +94,9 @@ MUST_CHECK int store_pending_each(struct store_reader *reader,
 MUST_CHECK int store_callback_pending(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, size_t limit,
 				      struct store_callback *callbacks_out, size_t *count_out, struct error *err);
 /* Callbacks of any state with an id below `before_id`, newest first, at most `limit`. */
-MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *arena, uint32_t number,
-				   int64_t before_id, size_t limit, struct store_callback *callbacks_out,
-				   size_t *count_out, struct error *err);
+MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
+				   size_t limit, struct store_callback *callbacks_out, size_t *count_out,
+				   struct error *err);
 
 /* ---- kinds of stores ---- */
 
@@ -104,9 +104,9 @@ MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *ar
 MUST_CHECK int store_memory_open(struct store **store_out, struct error *err);
 
 struct store_sqlite_options {
-	const char *path;	   /* of the database file; made when missing, with mode 0600 */
-	uint64_t cache_bytes;	   /* page cache of the writer */
-	uint64_t wal_bytes_max;	   /* the write-ahead log is emptied on the commit path when it grows past this */
+	const char *path;	/* of the database file; made when missing, with mode 0600 */
+	uint64_t cache_bytes;	/* page cache of the writer */
+	uint64_t wal_bytes_max; /* the write-ahead log is emptied on the commit path when it grows past this */
 };
 /* One file, one process: a lock file beside it refuses a second one. Migrates an older schema forward; refuses a newer
  * one and files of other programs. Errors ERR_BUSY (in use), ERR_INVALID (not ours, newer), ERR_IO, ERR_FULL. */

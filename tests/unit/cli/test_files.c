@@ -232,14 +232,20 @@ static void test_tls_files_make_a_chain_for_loopback_only(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_files_reads_a_secret_without_its_line_end, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_reads_a_secret_without_its_line_end, folder_setup,
+						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_files_refuses_what_is_no_secret, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_files_tells_when_a_secret_is_open_to_others, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_files_write_replaces_with_the_mode_asked_for, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_files_write_leaves_nothing_when_it_fails, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_files_make_folder_accepts_one_that_is_there, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_tells_when_a_secret_is_open_to_others, folder_setup,
+						folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_write_replaces_with_the_mode_asked_for, folder_setup,
+						folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_write_leaves_nothing_when_it_fails, folder_setup,
+						folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_make_folder_accepts_one_that_is_there, folder_setup,
+						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_files_remove_tree_follows_no_link, folder_setup, folder_teardown),
-		cmocka_unit_test_setup_teardown(test_tls_files_make_a_chain_for_loopback_only, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_tls_files_make_a_chain_for_loopback_only, folder_setup,
+						folder_teardown),
 	};
 
 	return cmocka_run_group_tests_name("cli files", tests, NULL, NULL);

@@ -13,8 +13,8 @@ static const struct cli_command command = {
 	.name = "try",
 	.arguments = "THING",
 	.argument_max = 1,
-	.options = OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_FORCE) | OPTION_BIT(OPTION_EXPIRE) |
-		   OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_NAME),
+	.options = OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_FORCE) |
+		   OPTION_BIT(OPTION_EXPIRE) | OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_NAME),
 	.required = OPTION_BIT(OPTION_APP),
 	.summary = "Tries",
 	.details = "",
@@ -55,7 +55,7 @@ static void test_options_takes_arguments_anywhere(void **state)
 		const char *line;
 		const char *argument;
 	} rows[] = {
-		{"room --app 7", "room"}, {"--app 7 room", "room"}, {"--app 7 --force room", "room"},
+		{"room --app 7", "room"},      {"--app 7 room", "room"}, {"--app 7 --force room", "room"},
 		{"--app 7 -- --max", "--max"}, {"--app 7 -", "-"},
 	};
 	struct cli_line line;
@@ -133,7 +133,9 @@ static void test_options_reads_durations_in_milliseconds(void **state)
 	static const struct {
 		const char *line;
 		uint64_t ms;
-	} rows[] = {{"--app 7", 180 * UINT64_C(86400000)}, {"--app 7 --expire 90s", 90000}, {"--app 7 --expire 2h", 7200000}};
+	} rows[] = {{"--app 7", 180 * UINT64_C(86400000)},
+		    {"--app 7 --expire 90s", 90000},
+		    {"--app 7 --expire 2h", 7200000}};
 	struct cli_line line;
 	struct error err;
 

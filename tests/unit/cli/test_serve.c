@@ -36,11 +36,16 @@ static void test_serve_check_accepts_lists_of_proxies(void **state)
 static void test_serve_check_refuses_what_would_not_start(void **state)
 {
 	static const char *const flags[] = {
-		"--http-trusted-proxies=proxy.local",	"--http-trusted-proxies=127.0.0.1,,::1",
-		"--http-trusted-proxies=10.0.0.0/8",	"--http-listen=localhost:8080",
-		"--http-listen=127.0.0.1",		"--callback-on-fail=ignore",
-		"--callback-in-flight-per-app=300",	"--callback-retry-longest=1ms",
-		"--log-level=loud",			"--http-cert-file=/dev/null",
+		"--http-trusted-proxies=proxy.local",
+		"--http-trusted-proxies=127.0.0.1,,::1",
+		"--http-trusted-proxies=10.0.0.0/8",
+		"--http-listen=localhost:8080",
+		"--http-listen=127.0.0.1",
+		"--callback-on-fail=ignore",
+		"--callback-in-flight-per-app=300",
+		"--callback-retry-longest=1ms",
+		"--log-level=loud",
+		"--http-cert-file=/dev/null",
 	};
 
 	(void)state;

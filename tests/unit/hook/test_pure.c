@@ -90,7 +90,7 @@ static void test_retry_clock_step_ends_nothing_that_was_hardly_tried(void **stat
 
 	(void)state;
 	assert_false(retry_is_over(&policy, 5000, 4000, 1000)); /* stepped back */
-	assert_false(retry_is_over(&policy, 5000, 500000, 1)); /* stepped forward */
+	assert_false(retry_is_over(&policy, 5000, 500000, 1));	/* stepped forward */
 	assert_false(retry_is_over(&policy, 5000, 500000, 3));
 	assert_true(retry_is_over(&policy, 5000, 500000, 4));
 }

@@ -220,7 +220,8 @@ static void test_alert_decide_every_alerts_at_each_creation(void **state)
 	assert_int_equal(alert_decide(&policy, 0, 70, 100, true), 70);
 	assert_int_equal(alert_decide(&policy, 70, 71, 100, true), 70);
 	assert_int_equal(alert_decide(&policy, 90, 95, 100, true), 90);
-	assert_int_equal(alert_decide(&policy, 0, 95, 100, false), 90); /* the maximum was lowered: full without a word else */
+	assert_int_equal(alert_decide(&policy, 0, 95, 100, false),
+			 90); /* the maximum was lowered: full without a word else */
 	assert_int_equal(alert_decide(&policy, 90, 95, 100, false), 0);
 }
 
