@@ -199,6 +199,25 @@ def backend(make_backend):
     return make_backend()
 
 
+def check_steady(backend, app):
+    assert backend.child.poll() is None, backend.log()
+    fresh = app.over(backend.client())
+    assert fresh.room_ids() == ["c", "b", "a"]
+    shown = backend.show(app.sdkappid)
+    assert (shown["RoomCount"], shown["CallbackSequence"]) == (3, 0)
+    fresh.client.close()
+
+
+@pytest.fixture
+def steady(backend):
+    """An app with three rooms, which whatever the test sends must leave as they are."""
+    app = backend.app(MaxRoomCount=100)
+    for room in "abc":
+        app.create(room).ok()
+    yield app
+    check_steady(backend, app)
+
+
 class AppBackend(Process):
     """`highwater receive`, with its record."""
 
