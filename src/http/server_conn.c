@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define SERVER_ACCEPT_COUNT_MAX 32 /* per readiness, so that one loop does not only accept */
@@ -133,6 +134,18 @@ static bool server_conn_has_unread(const struct server_conn *conn)
 	return recv(h2o_socket_get_fd(conn->sock), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
+/* A header that is over its limit and has no end yet. The library would go on collecting it, up to its own much larger
+ * limit. A body does not count: its header, which ended, is still at the start of the input. */
+static bool server_conn_header_runs_on(const struct server_conn *conn)
+{
+	const h2o_buffer_t *input = conn->sock->input;
+	size_t limit = (size_t)conn->thread->server->options.header_bytes_max;
+
+	if (conn->replying || input->size <= limit)
+		return false;
+	return !memmem(input->bytes, limit, "\n\r\n", 3) && !memmem(input->bytes, limit, "\n\n", 2);
+}
+
 static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool draining)
 {
 	const struct http_server_options *options = &conn->thread->server->options;
@@ -140,6 +153,11 @@ static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool dra
 
 	if (conn->call)
 		return;
+	if (server_conn_header_runs_on(conn)) {
+		(void)atomic_fetch_add(&conn->thread->refused_total, 1); /* the old value */
+		server_conn_shut(conn);
+		return;
+	}
 	if (!conn->replying) {
 		if (!conn->in_request && conn->sock->input->size > 0) {
 			conn->in_request = true;

@@ -175,6 +175,14 @@ def test_header_that_never_ends_is_closed(hurried):
         assert b'"ErrorCode":0' not in raw.rest()
 
 
+def test_header_that_runs_on_is_cut_off_before_its_deadline(backend, steady):
+    with wire.Raw(backend.port) as raw:
+        raw.send(b"POST / HTTP/1.1\r\n", *[b"X-Header: " + b"y" * 1000 + b"\r\n"] * 20)
+        started = time.monotonic()
+        assert b'"ErrorCode":0' not in raw.rest()
+    assert time.monotonic() - started < 5  # http.request_timeout is 10 s
+
+
 def test_idle_connection_is_closed(hurried):
     port = hurried.client.connection.port
     with wire.Raw(port) as silent, wire.Raw(port) as used:
