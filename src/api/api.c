@@ -104,7 +104,9 @@ void api_refuse(void *context, enum http_refusal why, struct buf *body_out)
 		(void)snprintf(text, sizeof(text), "request body is larger than %llu bytes",
 			       (unsigned long long)api->body_bytes_max); /* sized for it */
 	else
-		(void)str_copy(text, sizeof(text), str_c(hw_code_text(HW_BAD_HTTP))); /* fits */
+		(void)str_copy(text, sizeof(text),
+			       str_c(why == HTTP_REFUSAL_HEADER_TOO_LARGE ? "request line and headers are too large"
+									  : hw_code_text(HW_BAD_HTTP))); /* fits */
 	api_append_envelope(body_out, why == HTTP_REFUSAL_BODY_TOO_LARGE ? HW_BAD_JSON : HW_BAD_HTTP, text, id);
 	buf_append_char(body_out, '}');
 }

@@ -109,7 +109,9 @@ void receive_refuse(void *context, enum http_refusal why, struct buf *body_out)
 	if (why == HTTP_REFUSAL_BODY_TOO_LARGE)
 		check_append_fail(body_out, check_result_code(CHECK_SIZE), "request body is too large");
 	else
-		check_append_fail(body_out, HW_BAD_HTTP, hw_code_text(HW_BAD_HTTP));
+		check_append_fail(body_out, HW_BAD_HTTP,
+				  why == HTTP_REFUSAL_HEADER_TOO_LARGE ? "request line and headers are too large"
+								       : hw_code_text(HW_BAD_HTTP));
 }
 
 static void receive_done(struct mail *mail)

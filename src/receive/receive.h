@@ -15,12 +15,14 @@
  *   OptPlatform      text, a word of <highwater/platform.h>
  *   Signed           true when a token is set here, so that Sign and RequestTime were checked
  *   WebhookId, Attempt, Sequence, Threshold
- *                    from the headers webhook-id, highwater-attempt, highwater-sequence and highwater-threshold; each
- * only when the header is there, and printable ASCII of at most 128 bytes or a decimal number Peer             text,
- * the address that the request came from Body             the packet as it was sent, but without white space between
- * its tokens A callback that is delivered twice is recorded twice: delivery is at least once, and WebhookId tells them
- * apart from two events. A word in CallbackCommand that is not known here is recorded like any other, so that a
- * receiver may be older than its sender. */
+ *                    from the headers webhook-id, highwater-attempt, highwater-sequence and highwater-threshold;
+ *                    each only when the header is there, and printable ASCII of at most 128 bytes or a number
+ *   Peer             text, the address that the request came from
+ *   Body             the packet as it was sent, but without white space between its tokens
+ *
+ * A callback that is delivered twice is recorded twice: delivery is at least once, and WebhookId tells them apart from
+ * two events. A word in CallbackCommand that is not known here is recorded like any other, so that a receiver may be
+ * older than its sender. */
 #include "base/secret.h"
 #include "http/server.h"
 

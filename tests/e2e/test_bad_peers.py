@@ -101,6 +101,7 @@ def test_single_long_header_is_answered_431(backend, steady):
         raw.send(head(steady, length=2, extra="X: " + "x" * HEADER_MAX + "\r\n"), b"{}")
         reply = raw.reply()
         assert reply.status == 431
+        assert "headers are too large" in reply.info
         reply.refused(60002)
 
 
