@@ -40,6 +40,7 @@ struct hook {
 	int64_t remark_ms;
 	unsigned marking;	 /* marks in the engine's hands */
 	int64_t clock_offset_ms; /* wall clock minus monotonic clock at the start */
+	int64_t start_ms;	 /* on this clock */
 	struct arena arena;	 /* rows of one look at the store */
 	struct log_limit trouble_limit;
 	struct log_limit store_limit;
@@ -300,7 +301,9 @@ static int64_t hook_due_ms(const struct hook *hook, const struct store_callback 
 
 	if (callback->attempts == 0)
 		return now_ms;
-	return callback->due_ms < latest_ms ? callback->due_ms : latest_ms;
+	/* what this run stored is never later than that, so this is of a run whose clock or settings were others */
+	return callback->due_ms <= latest_ms ? callback->due_ms
+					     : hook->start_ms + (int64_t)hook->options.retry.longest_ms;
 }
 
 /* Reads the target's first rows and starts those that are due; sets its next deadline. */
@@ -422,6 +425,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	hook->options.retry.seed = store_id(engine_store(engine));
 	hook->engine = engine;
 	hook->clock_offset_ms = clock_wall_ms() - clock_mono_ms();
+	hook->start_ms = hook_now_ms(hook);
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;
 	arena_init(&hook->arena, 64 * 1024);

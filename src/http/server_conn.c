@@ -1,7 +1,7 @@
 /* Connections of the HTTP server: accepting within the cap, and deadlines.
  *
  * The library has one time limit for everything, kept on the wall clock. Ours are kept here, on the monotonic clock: a
- * sweep a few times a second looks at each connection. It is in the handler's hands (no limit), being replied to (a
+ * sweep ten times a second looks at each connection. It is in the handler's hands (no limit), being replied to (a
  * client that does not read), in the middle of a request (a client that does not write), or idle. What is over its time
  * is shut down at the socket, which the library then meets as an end of input or a failed write and cleans up in its
  * own way.

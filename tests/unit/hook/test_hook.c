@@ -230,6 +230,30 @@ static void test_hook_finds_what_an_earlier_run_left(void **state)
 	assert_int_equal(rows[0].attempts, fixture->receiver.count);
 }
 
+/* As after a run whose clock was ahead, or whose waits were longer. */
+static void test_hook_deadline_far_ahead_is_believed_for_the_longest_wait_only(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_callback row;
+
+	stop(fixture);
+	fixture->options.retry.first_ms = fixture->options.retry.longest_ms = 600000;
+	start(fixture);
+	receiver_set(&fixture->receiver, 500, false);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 1);
+	start_hook(fixture);
+	add_rooms(fixture, APP, 0, 1);
+	receiver_wait(&fixture->receiver, 1);
+	stop(fixture);
+	receiver_set(&fixture->receiver, 200, false);
+	fixture->options.retry.first_ms = fixture->options.retry.longest_ms = 50;
+	start(fixture);
+	assert_int_equal(list(fixture, 1, &row, 1), 1);
+	assert_true(row.due_ms > clock_wall_ms() + 300000);
+	start_hook(fixture);
+	receiver_wait(&fixture->receiver, 2);
+}
+
 static void test_hook_change_of_url_acts_on_the_next_attempt(void **state)
 {
 	struct fixture *fixture = *state;
@@ -385,6 +409,7 @@ int main(void)
 		WITH_HOOK(test_hook_tries_again_after_a_failure_with_the_same_event_id),
 		WITH_HOOK(test_hook_gives_up_in_the_end_and_says_so),
 		WITH_HOOK(test_hook_finds_what_an_earlier_run_left),
+		WITH_HOOK(test_hook_deadline_far_ahead_is_believed_for_the_longest_wait_only),
 		WITH_HOOK(test_hook_change_of_url_acts_on_the_next_attempt),
 		WITH_HOOK(test_hook_row_is_never_on_the_wire_twice),
 		WITH_HOOK(test_hook_app_deleted_while_its_callback_is_on_the_wire),
