@@ -10,7 +10,7 @@
  *
  * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
  * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. A new row is due at
- * once whatever its time says, and a deadline found after a restart is believed for at most the longest wait.
+ * once whatever its time says, and a deadline found after a restart is believed for at most twice the longest wait.
  *
  * Memory: targets (one per app with something waiting) and at most in_flight_max * TARGET_HELD_PER_FLIGHT attempts. */
 #include "hook/hook.h"

@@ -231,7 +231,7 @@ static void test_hook_finds_what_an_earlier_run_left(void **state)
 }
 
 /* As after a run whose clock was ahead, or whose waits were longer. */
-static void test_hook_deadline_far_ahead_is_believed_for_the_longest_wait_only(void **state)
+static void test_hook_deadline_far_ahead_does_not_move_on(void **state)
 {
 	struct fixture *fixture = *state;
 	struct store_callback row;
@@ -409,7 +409,7 @@ int main(void)
 		WITH_HOOK(test_hook_tries_again_after_a_failure_with_the_same_event_id),
 		WITH_HOOK(test_hook_gives_up_in_the_end_and_says_so),
 		WITH_HOOK(test_hook_finds_what_an_earlier_run_left),
-		WITH_HOOK(test_hook_deadline_far_ahead_is_believed_for_the_longest_wait_only),
+		WITH_HOOK(test_hook_deadline_far_ahead_does_not_move_on),
 		WITH_HOOK(test_hook_change_of_url_acts_on_the_next_attempt),
 		WITH_HOOK(test_hook_row_is_never_on_the_wire_twice),
 		WITH_HOOK(test_hook_app_deleted_while_its_callback_is_on_the_wire),
