@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
+
 struct http_exchange {
 	struct http_exchange *next; /* in the list of the free, or of those in flight */
 	struct http_exchange *previous;
@@ -20,6 +22,8 @@ struct http_exchange {
 	struct curl_slist *headers;
 	char *request_body; /* owned */
 	struct buf reply;
+	size_t header_bytes; /* of the reply so far */
+	bool header_ended;
 	bool too_large;
 	http_done done;
 	void *context;
@@ -61,6 +65,24 @@ static size_t client_on_body(char *bytes, size_t size, size_t count, void *conte
 	return 0; /* ends the transfer */
 }
 
+/* A line of the header. Not kept, but counted, since a receiver may send them without end; and curl takes a reply that
+ * ends within its header for a whole one. */
+static size_t client_on_header(char *bytes, size_t size, size_t count, void *context)
+{
+	struct http_exchange *exchange = context;
+	struct str line = {bytes, size * count};
+
+	if (str_starts_with(line, STR("HTTP/")))
+		exchange->header_ended = false; /* after an interim reply, once more */
+	else if (str_eq(line, STR("\r\n")) || str_eq(line, STR("\n")))
+		exchange->header_ended = true;
+	exchange->header_bytes += line.len;
+	if (exchange->header_bytes <= CLIENT_HEADER_BYTES_MAX)
+		return line.len;
+	exchange->too_large = true;
+	return 0; /* ends the transfer */
+}
+
 /* What is the same for every request of this handle. curl_easy_setopt fails for these only when curl was built without
  * the feature or memory is out, which http_client_open finds out once. */
 static CURLcode client_set_fixed(const struct http_client *client, struct http_exchange *exchange)
@@ -75,8 +97,13 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	} while (0)
 	CLIENT_SET(CURLOPT_WRITEFUNCTION, client_on_body);
 	CLIENT_SET(CURLOPT_WRITEDATA, exchange);
+	CLIENT_SET(CURLOPT_HEADERFUNCTION, client_on_header);
+	CLIENT_SET(CURLOPT_HEADERDATA, exchange);
 	CLIENT_SET(CURLOPT_ERRORBUFFER, exchange->error);
 	CLIENT_SET(CURLOPT_NOSIGNAL, 1L);
+	/* A name that is still being looked up when the time is over: leave that to its thread. Without this curl waits
+	 * for it, and so does everything else on this client, for as long as a name server is silent. */
+	CLIENT_SET(CURLOPT_QUICK_EXIT, 1L);
 	CLIENT_SET(CURLOPT_PROXY, ""); /* also forbids the environment's */
 	CLIENT_SET(CURLOPT_FOLLOWLOCATION, 0L);
 	CLIENT_SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -126,11 +153,14 @@ static void client_clear(struct http_exchange *exchange)
 	mem_free(exchange->request_body);
 	exchange->request_body = NULL;
 	buf_reset(&exchange->reply);
+	exchange->header_bytes = 0;
+	exchange->header_ended = false;
 	exchange->too_large = false;
 	exchange->error[0] = '\0';
 }
 
-static void client_put(struct http_client *client, struct http_exchange *exchange)
+/* Out of the list of those in flight. */
+static void client_unlink(struct http_client *client, struct http_exchange *exchange)
 {
 	if (exchange->previous)
 		exchange->previous->next = exchange->next;
@@ -139,6 +169,10 @@ static void client_put(struct http_client *client, struct http_exchange *exchang
 	if (exchange->next)
 		exchange->next->previous = exchange->previous;
 	client->in_flight--;
+}
+
+static void client_put(struct http_client *client, struct http_exchange *exchange)
+{
 	client_clear(exchange);
 	exchange->next = client->free;
 	client->free = exchange;
@@ -213,6 +247,7 @@ void http_client_close(struct http_client **client_ptr)
 		struct http_exchange *exchange = client->busy;
 
 		(void)curl_multi_remove_handle(client->multi, exchange->easy); /* it is in it */
+		client_unlink(client, exchange);
 		client_put(client, exchange);
 	}
 	while (client->free) {
@@ -276,7 +311,7 @@ static enum http_outcome client_outcome(const struct http_exchange *exchange, CU
 {
 	switch (rc) {
 	case CURLE_OK:
-		return HTTP_OUTCOME_REPLIED;
+		return exchange->header_ended ? HTTP_OUTCOME_REPLIED : HTTP_OUTCOME_BROKEN;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_OUTCOME_DNS;
 	case CURLE_COULDNT_CONNECT:
@@ -302,6 +337,8 @@ static const char *client_text(const struct http_exchange *exchange, enum http_o
 		return "";
 	if (outcome == HTTP_OUTCOME_TOO_LARGE)
 		return "the reply is larger than the limit";
+	if (rc == CURLE_OK)
+		return "the reply ended within its header";
 	return exchange->error[0] ? exchange->error : curl_easy_strerror(rc);
 }
 
@@ -318,6 +355,7 @@ static void client_finish(struct http_client *client, struct http_exchange *exch
 	}
 	result.text = client_text(exchange, result.outcome, rc);
 	result.duration_us = (clock_mono_ns() - exchange->start_ns) / 1000;
+	client_unlink(client, exchange); /* before `done`, which may submit the next */
 	exchange->done(exchange->context, &result);
 	client_put(client, exchange);
 }

@@ -11,7 +11,7 @@ struct http_client_options {
 	const char *ca_file;	     /* PEM bundle used instead of the system's; NULL or "" for the system's */
 	uint64_t connect_timeout_ms; /* name, TCP and TLS */
 	uint64_t total_timeout_ms;   /* the whole exchange */
-	uint64_t reply_bytes_max;    /* a longer body ends the exchange as HTTP_OUTCOME_TOO_LARGE */
+	uint64_t reply_bytes_max;    /* a longer body, or 64 KiB of headers, ends it as HTTP_OUTCOME_TOO_LARGE */
 	unsigned in_flight_max;	     /* more submits than this are a bug of the caller (asserted) */
 };
 
@@ -50,7 +50,8 @@ MUST_CHECK int http_client_open(const struct http_client_options *options, struc
 /* Abandons what is in flight: its `done` does not run. Accepts NULL. */
 void http_client_close(struct http_client **client);
 
-/* Starts a request; `done` runs once, inside http_client_poll. Threads: the one that polls. */
+/* Starts a request; `done` runs once, inside http_client_poll, when the request no longer counts as in flight: it may
+ * submit the next, but not close the client. Threads: the one that polls. */
 void http_client_submit(struct http_client *client, const struct http_request *request, http_done done, void *context);
 unsigned http_client_in_flight(const struct http_client *client);
 /* Moves data for at most `timeout_ms`, returns earlier when something finished or http_client_wake was called. */

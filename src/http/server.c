@@ -152,6 +152,7 @@ static int server_thread_init(struct http_server *server, struct server_thread *
 		(h2o_accept_ctx_t){.ctx = &thread->context, .hosts = server->config.hosts, .ssl_ctx = server->tls};
 	thread->listener = h2o_evloop_socket_create(thread->context.loop, listen_fd, H2O_SOCKET_FLAG_DONT_READ);
 	thread->listener->data = thread;
+	atomic_store(&thread->listening, true);
 	thread->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (thread->wake_fd < 0)
 		return error_set_errno(err, errno, "making an event descriptor");
@@ -205,6 +206,8 @@ int http_server_open(const struct http_server_options *options, struct http_serv
 	for (unsigned i = 0; i < server->thread_count; i++)
 		if (server_thread_init(server, &server->threads[i], err))
 			goto fail;
+	(void)close(server->listen_fd); /* the threads have copies: when these are closed, nobody listens any more */
+	server->listen_fd = -1;
 	server->options.listen = server->options.cert_file = server->options.key_file = NULL; /* the caller's may go */
 	*server_out = server;
 	return 0;
@@ -239,18 +242,26 @@ static void server_wake_all(struct http_server *server)
 			server_wake(&server->threads[i]);
 }
 
+static bool server_is_drained(struct http_server *server)
+{
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		struct server_thread *thread = &server->threads[i];
+
+		if (thread->running && (atomic_load(&thread->listening) || atomic_load(&thread->connection_count)))
+			return false;
+	}
+	return true;
+}
+
 void http_server_drain(struct http_server *server, uint64_t timeout_ms)
 {
 	const struct timespec pause = {.tv_nsec = 5 * 1000000};
 	int64_t deadline_ms = clock_mono_ms() + (int64_t)timeout_ms;
-	struct http_server_stats stats;
 
 	atomic_store(&server->draining, true);
 	server_wake_all(server);
-	do {
+	while (!server_is_drained(server) && clock_mono_ms() < deadline_ms)
 		(void)nanosleep(&pause, NULL); /* a signal may cut it short */
-		http_server_stats(server, &stats);
-	} while (stats.connection_count && clock_mono_ms() < deadline_ms);
 }
 
 /* Lets the library see the ends of the sockets that were shut down, so that it frees what it holds. */

@@ -48,10 +48,10 @@ MUST_CHECK int http_server_open(const struct http_server_options *options, struc
 				struct error *err);
 /* The bound port. */
 unsigned http_server_port(const struct http_server *server);
-/* Starts the threads; requests arrive from now on. */
+/* Starts the threads; requests arrive from now on. The process must ignore SIGPIPE, which the library does not avoid. */
 MUST_CHECK int http_server_start(struct http_server *server, struct error *err);
-/* Stops accepting, answers what is in hand with `Connection: close`, closes idle connections; returns when no call is
- * open or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
+/* Stops accepting, answers what is in hand with `Connection: close`, closes idle connections; returns when nobody listens
+ * and no connection is open, or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
 void http_server_drain(struct http_server *server, uint64_t timeout_ms);
 /* Ends the threads and frees. Every kept call must have been replied to before (asserted). Accepts NULL. */
 void http_server_close(struct http_server **server);
@@ -75,7 +75,8 @@ struct str http_call_path(const struct http_call *call);
 /* Without "?"; empty when there is none. */
 struct str http_call_query(const struct http_call *call);
 struct str http_call_body(const struct http_call *call);
-/* A header by name in lower case; the empty view when absent; the first when there are several. */
+/* A header by name in lower case; the empty view when absent; the first when there are several. Those the server itself
+ * acts on are not shown: host, content-length, transfer-encoding, expect, upgrade. */
 struct str http_call_header(const struct http_call *call, struct str name);
 /* The peer's address without port; IPv4-mapped IPv6 is written as IPv4. */
 struct str http_call_peer(const struct http_call *call);

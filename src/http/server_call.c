@@ -140,7 +140,7 @@ static void server_call_refuse(struct server_thread *thread, h2o_req_t *req, enu
 	req->res.reason = server_refusals[why].reason;
 	req->http1_is_persistent = 0;
 	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
-	server_conn_linger(thread, req); /* more may be on its way */
+	server_conn_linger(conn); /* more may be on its way */
 	server_call_send(thread, req, server_call_word_refusal(thread, req, why));
 }
 
@@ -176,7 +176,7 @@ static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream
 	req->res.content_length = stream->body.len;
 	req->res.headers.size = 0;
 	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, H2O_STRLIT("application/json"));
-	server_conn_linger(thread, req);
+	server_conn_linger(server_conn_of(req));
 	h2o_setup_next_ostream(req, &stream->super.next);
 }
 
@@ -193,19 +193,32 @@ static size_t server_call_header_bytes(const h2o_req_t *req)
 	return total;
 }
 
+/* Without scheme and host, when it has them: what is left begins with "/" or "?", or is empty. */
+static struct str server_call_strip_origin(struct str target)
+{
+	size_t at = 0;
+
+	if (str_eq_nocase(str_slice(target, 0, 7), STR("http://")))
+		at = 7;
+	else if (str_eq_nocase(str_slice(target, 0, 8), STR("https://")))
+		at = 8;
+	else
+		return target;
+	while (at < target.len && target.ptr[at] != '/' && target.ptr[at] != '?')
+		at++;
+	return str_slice(target, at, target.len);
+}
+
 /* Cuts the target into path and query; an absolute target loses scheme and host. */
 static void server_call_split_target(struct http_call *call, struct str target)
 {
-	ptrdiff_t at;
+	struct str rest = server_call_strip_origin(target);
+	ptrdiff_t at = str_find_char(rest, '?');
 
-	if (str_starts_with(target, STR("http://")) || str_starts_with(target, STR("https://"))) {
-		target = str_slice(target, (size_t)str_find_char(target, ':') + 3, target.len);
-		at = str_find_char(target, '/');
-		target = at < 0 ? STR("/") : str_slice(target, (size_t)at, target.len);
-	}
-	at = str_find_char(target, '?');
-	call->path = at < 0 ? target : str_slice(target, 0, (size_t)at);
-	call->query = at < 0 ? (struct str){0} : str_slice(target, (size_t)at + 1, target.len);
+	call->path = at < 0 ? rest : str_slice(rest, 0, (size_t)at);
+	call->query = at < 0 ? (struct str){0} : str_slice(rest, (size_t)at + 1, rest.len);
+	if (call->path.len == 0)
+		call->path = STR("/");
 }
 
 static void server_call_read_peer(struct http_call *call, h2o_req_t *req)
@@ -236,14 +249,17 @@ static unsigned server_call_length_lines(h2o_req_t *req)
 	static const struct str names[] = {{"content-length:", 15}, {"transfer-encoding:", 18}};
 	const h2o_buffer_t *input = req->conn->callbacks->get_socket(req->conn)->input;
 	struct str rest = {input->bytes, input->size};
+	bool begun = false; /* an empty line before the request line is skipped by the library too */
 	unsigned count = 0;
 	ptrdiff_t end;
 
 	while ((end = str_find_char(rest, '\n')) >= 0) {
 		struct str line = str_slice(rest, 0, (size_t)end);
+		bool empty = line.len == 0 || (line.len == 1 && line.ptr[0] == '\r');
 
-		if (line.len == 0 || (line.len == 1 && line.ptr[0] == '\r'))
+		if (empty && begun)
 			break;
+		begun = true;
 		for (size_t i = 0; i < ARRAY_LEN(names); i++)
 			count += str_starts_with(line, names[i]);
 		rest = str_slice(rest, (size_t)end + 1, rest.len);
@@ -316,6 +332,14 @@ struct str http_call_body(const struct http_call *call)
 	return (struct str){call->req->entity.base, call->req->entity.len};
 }
 
+/* The library has cut off the space before a value only. */
+static struct str server_call_trim_end(struct str value)
+{
+	while (value.len && (value.ptr[value.len - 1] == ' ' || value.ptr[value.len - 1] == '\t'))
+		value.len--;
+	return value;
+}
+
 struct str http_call_header(const struct http_call *call, struct str name)
 {
 	const h2o_headers_t *headers = &call->req->headers;
@@ -324,7 +348,7 @@ struct str http_call_header(const struct http_call *call, struct str name)
 		const h2o_header_t *header = &headers->entries[i];
 
 		if (str_eq((struct str){header->name->base, header->name->len}, name))
-			return (struct str){header->value.base, header->value.len};
+			return server_call_trim_end((struct str){header->value.base, header->value.len});
 	}
 	return (struct str){0};
 }

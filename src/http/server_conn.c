@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define SERVER_ACCEPT_COUNT_MAX 32 /* per readiness, so that one loop does not only accept */
+#define SERVER_LAST_ROUNDS 32	   /* of accepting before the listener is closed: the whole backlog */
 #define SERVER_LINGER_BYTES 65536
 
 /* ---- accepting ---- */
@@ -45,6 +46,10 @@ static void server_conn_closed(void *data)
 	assert(!conn->call || !conn->call->req);
 	if (conn->call)
 		conn->call->conn = NULL;
+	if (conn->linger) {
+		(void)shutdown(conn->linger->fd, SHUT_WR); /* the end that the library's own close did not send */
+		conn->linger->conn = NULL;
+	}
 	server_conn_unlink(conn);
 	(void)atomic_fetch_sub(&conn->thread->connection_count, 1); /* the old value */
 	mem_free(conn);
@@ -182,17 +187,24 @@ static void server_linger_end(struct server_linger *linger)
 {
 	(void)close(linger->fd); /* only discarded data is left */
 	linger->fd = -1;
+	if (linger->conn)
+		linger->conn->linger = NULL;
+	linger->conn = NULL;
 }
 
-void server_conn_linger(struct server_thread *thread, h2o_req_t *req)
+void server_conn_linger(struct server_conn *conn)
 {
 	for (size_t i = 0; i < SERVER_LINGER_COUNT_MAX; i++) {
-		struct server_linger *linger = &thread->lingers[i];
+		struct server_linger *linger = &conn->thread->lingers[i];
 
 		if (linger->fd >= 0)
 			continue;
-		linger->fd = fcntl(h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn)), F_DUPFD_CLOEXEC, 0);
+		linger->fd = fcntl(h2o_socket_get_fd(conn->sock), F_DUPFD_CLOEXEC, 0);
+		if (linger->fd < 0)
+			return; /* out of descriptors: the refusal goes out as it may */
+		linger->conn = conn;
 		linger->deadline_ms = clock_mono_ms() + SERVER_LINGER_MS;
+		conn->linger = linger;
 		return;
 	}
 }
@@ -221,10 +233,11 @@ void server_conn_linger_end_all(struct server_thread *thread)
 
 static void server_conn_close_listener(struct server_thread *thread)
 {
-	if (!thread->listener_paused)
+	for (unsigned i = 0; i < SERVER_LAST_ROUNDS && !thread->listener_paused; i++)
 		server_conn_on_accept(thread->listener, NULL); /* who has connected already is served */
 	h2o_socket_close(thread->listener);
 	thread->listener = NULL;
+	atomic_store(&thread->listening, false);
 }
 
 void server_conn_sweep(struct server_thread *thread, int64_t now_ms)

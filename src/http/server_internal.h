@@ -18,10 +18,11 @@ struct server_conn {
 	struct server_conn *previous;
 	struct server_thread *thread;
 	h2o_socket_t *sock;
-	struct http_call *call; /* the handler has it: no deadline of ours applies */
-	bool replying;		/* a reply was handed over and is not written yet */
-	bool in_request;	/* bytes of a request have come, or it is new and encrypted */
-	int64_t since_ms;	/* monotonic: when the present state began */
+	struct http_call *call;	      /* the handler has it: no deadline of ours applies */
+	struct server_linger *linger; /* goes on reading when the library has closed; NULL for none */
+	bool replying;		      /* a reply was handed over and is not written yet */
+	bool in_request;	      /* bytes of a request have come, or it is new and encrypted */
+	int64_t since_ms;	      /* monotonic: when the present state began */
 };
 
 /* A request in the handler's hands. Recycled when it was replied to. */
@@ -48,7 +49,8 @@ struct server_hold {
 /* A connection that was refused before it had sent its whole request: kept a moment and read from, because closing it
  * with unread data would reset it and so destroy the refusal on its way. */
 struct server_linger {
-	int fd; /* -1: free */
+	int fd;			  /* -1: free */
+	struct server_conn *conn; /* NULL: the library has written the refusal and closed */
 	int64_t deadline_ms;
 };
 
@@ -70,6 +72,7 @@ struct server_thread {
 	bool own_reply; /* the reply being started is the handler's, not the library's */
 	struct server_linger lingers[SERVER_LINGER_COUNT_MAX];
 
+	_Atomic bool listening; /* `listener` is not NULL; for who is not this thread */
 	_Atomic uint64_t connection_count;
 	_Atomic uint64_t connections_total;
 	_Atomic uint64_t calls_total;
@@ -86,8 +89,8 @@ struct server_handler {
 struct http_server {
 	struct http_server_options options; /* strings are not kept */
 	h2o_globalconf_t config;
-	SSL_CTX *tls; /* NULL for plain HTTP */
-	int listen_fd;
+	SSL_CTX *tls;  /* NULL for plain HTTP */
+	int listen_fd; /* until the threads have their copies */
 	unsigned port;
 	unsigned thread_count;
 	struct server_thread *threads;
@@ -115,5 +118,5 @@ void server_conn_sweep(struct server_thread *thread, int64_t now_ms);
 /* The connection that a request came on. */
 struct server_conn *server_conn_of(h2o_req_t *req);
 /* Reads and discards from the connection for a moment after its refusal. */
-void server_conn_linger(struct server_thread *thread, h2o_req_t *req);
+void server_conn_linger(struct server_conn *conn);
 void server_conn_linger_end_all(struct server_thread *thread);
