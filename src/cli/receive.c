@@ -9,8 +9,11 @@
 #include "cli/service.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECEIVE_TOKEN_VARIABLE "HIGHWATER_RECEIVE_TOKEN"
@@ -118,12 +121,26 @@ static int receiver_check(void *target, struct error *err)
 
 /* ---- life ---- */
 
+/* The syncing thread prints: a reader that has stopped reading must not stop the recording. What a pipe takes without
+ * waiting is at least PIPE_BUF bytes, when it takes any. */
+static bool receiver_can_print(size_t len)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct stat status;
+
+	errno = EAGAIN; /* for the caller's log line */
+	if (fstat(STDOUT_FILENO, &status) || (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)))
+		return true;
+	return len < PIPE_BUF && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
+}
+
 /* One thread calls this: the one that syncs the record. */
 static void receiver_print(void *context, struct str line)
 {
 	struct receiver *receiver = context;
 	uint64_t held_back;
-	bool failed = fwrite(line.ptr, 1, line.len, stdout) != line.len || putchar('\n') == EOF || fflush(stdout);
+	bool failed = !receiver_can_print(line.len) || fwrite(line.ptr, 1, line.len, stdout) != line.len ||
+		      putchar('\n') == EOF || fflush(stdout);
 
 	if (!failed)
 		return;
