@@ -150,6 +150,7 @@ void api_submit(struct api_request *request, enum command_type type, uint32_t sd
 	command->origin.client_ip = request->client_ip;
 	command->origin.admin = request->route->access != API_CLIENT;
 	command->origin.wall_ms = clock_wall_ms();
+	command->origin.steady_ms = clock_steady_ms();
 	request->job.mail.run = done;
 	request->job.mailbox = http_call_mailbox(request->call);
 	if (engine_submit(request->api->engine, &request->job, &err))

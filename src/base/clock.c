@@ -1,6 +1,7 @@
 /* The two clocks; see clock.h. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -23,6 +24,20 @@ int64_t clock_mono_ns(void)
 int64_t clock_mono_ms(void)
 {
 	return clock_mono_ns() / 1000000;
+}
+
+int64_t clock_steady_ms(void)
+{
+	static _Atomic int64_t offset_ms; /* wall clock minus monotonic clock; 0: not yet taken */
+	int64_t offset = atomic_load(&offset_ms);
+
+	if (!offset) {
+		int64_t taken = clock_wall_ms() - clock_mono_ms();
+
+		/* another thread may have been first: then its value stays, and `offset` has it */
+		offset = atomic_compare_exchange_strong(&offset_ms, &offset, taken) ? taken : offset;
+	}
+	return clock_mono_ms() + offset;
 }
 
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])

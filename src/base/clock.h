@@ -7,6 +7,9 @@ int64_t clock_wall_ms(void);
 /* Nanoseconds since some fixed point; never steps back. */
 int64_t clock_mono_ns(void);
 int64_t clock_mono_ms(void);
+/* Milliseconds since 1970-01-01 UTC as the wall clock had it at the first call in this process, and monotonic from then
+ * on: for deadlines that are stored, and compared with each other. */
+int64_t clock_steady_ms(void);
 /* Writes "2026-01-31T12:00:00.123Z". */
 #define CLOCK_TEXT_BYTES 32
 void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_BYTES]);

@@ -38,10 +38,9 @@ struct hook {
 	struct target_table targets;
 	struct attempt *unmarked; /* marks to submit again at remark_ms */
 	int64_t remark_ms;
-	unsigned marking;	 /* marks in the engine's hands */
-	int64_t clock_offset_ms; /* wall clock minus monotonic clock at the start */
-	int64_t start_ms;	 /* on this clock */
-	struct arena arena;	 /* rows of one look at the store */
+	unsigned marking;   /* marks in the engine's hands */
+	int64_t start_ms;   /* on clock_steady_ms, as all that follows */
+	struct arena arena; /* rows of one look at the store */
 	struct log_limit trouble_limit;
 	struct log_limit store_limit;
 
@@ -58,7 +57,8 @@ struct hook {
 
 static int64_t hook_now_ms(const struct hook *hook)
 {
-	return clock_mono_ms() + hook->clock_offset_ms;
+	(void)hook; /* one clock for all that is stored */
+	return clock_steady_ms();
 }
 
 static void hook_wake(void *context)
@@ -88,9 +88,14 @@ static void hook_stored(void *context, const struct live_callback *callbacks, si
 static void hook_found_pending(void *context, uint32_t sdkappid, int64_t due_ms)
 {
 	struct hook *hook = context;
+	struct target *target;
+	unsigned before;
 
 	(void)due_ms; /* the rows themselves say when they are due; see the clock's story above */
-	target_touch(&hook->targets, sdkappid, hook_now_ms(hook));
+	before = hook->targets.count;
+	target = target_touch(&hook->targets, sdkappid, hook_now_ms(hook));
+	if (hook->targets.count > before)
+		target->failing = true; /* left by an earlier run, perhaps for a reason: it has to deliver one first */
 }
 
 static void hook_store_trouble(struct hook *hook, const struct error *err)
@@ -424,7 +429,6 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	hook->options.ca_file = NULL; /* the client has read it; the caller's string may go */
 	hook->options.retry.seed = store_id(engine_store(engine));
 	hook->engine = engine;
-	hook->clock_offset_ms = clock_wall_ms() - clock_mono_ms();
 	hook->start_ms = hook_now_ms(hook);
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;

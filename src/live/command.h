@@ -25,6 +25,7 @@ struct command_origin {
 	struct str client_ip; /* at most HW_IP_BYTES_MAX */
 	bool admin;	      /* may destroy rooms of others */
 	int64_t wall_ms;
+	int64_t steady_ms; /* the same moment on clock_steady_ms: from then on a callback that this causes is due */
 };
 
 /* Fields of an app that a change may touch. */

@@ -44,7 +44,8 @@ struct live_callback {
 	enum hw_platform platform;
 	struct str client_ip;
 	struct str body;
-	int64_t event_ms; /* also the time from which it is due */
+	int64_t event_ms; /* wall clock */
+	int64_t due_ms;	  /* of the first attempt, on the clock of deadlines: a step of the other one changes nothing */
 };
 
 struct live_set {

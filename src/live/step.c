@@ -57,6 +57,7 @@ static bool step_add_alert(struct live_set *set, struct live_app *app, const str
 		.client_ip = command->origin.client_ip,
 		.body = arena_dup(set->arena, (struct str){body, (size_t)len}),
 		.event_ms = command->origin.wall_ms,
+		.due_ms = command->origin.steady_ms,
 	};
 	app->state.callback_pending++;
 	return true;

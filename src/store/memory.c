@@ -177,7 +177,7 @@ static void memory_add_callback(struct memory_store *store, const struct live_ca
 		.client_ip = memory_dup(callback->client_ip),
 		.body = memory_dup(callback->body),
 		.event_ms = callback->event_ms,
-		.due_ms = callback->event_ms,
+		.due_ms = callback->due_ms,
 		.error = memory_dup(STR("")),
 	};
 	node = tsearch(made, &store->callbacks, memory_compare_callbacks);

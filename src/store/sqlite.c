@@ -31,7 +31,7 @@
 	X(SQL_ROOM_FIND, "SELECT id, owner FROM rooms WHERE number = ?1 AND room_id = ?2")                             \
 	X(SQL_ROOM_INSERT, "INSERT INTO rooms VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                    \
 	X(SQL_ROOM_DELETE, "DELETE FROM rooms WHERE id = ?1")                                                          \
-	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?8, 0, 0, '')")    \
+	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, 0, 0, '')")    \
 	X(SQL_CALLBACK_MARK, "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, "          \
 			     "http_status = ?6, error = ?7 "                                                           \
 			     "WHERE id = ?1 AND state = 0")                                                            \
@@ -255,7 +255,8 @@ static int sqlite_write_callback(struct sqlite_store *store, const struct live_c
 {
 	sqlite3_stmt *statement = store->statements[SQL_CALLBACK_INSERT];
 	const int64_t numbers[][2] = {{1, callback->id},	{2, callback->sdkappid}, {3, callback->command},
-				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms}};
+				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms},
+				      {9, callback->due_ms}};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */

@@ -74,6 +74,7 @@ static void test_store_app_comes_back_in_every_field(void **state)
 
 	command.u.app_create = &config;
 	command.origin.wall_ms = INT64_C(4102444800000);
+	command.origin.steady_ms = INT64_C(4102444800000);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
 	config.sdkappid = HW_SDKAPPID_MAX;
 	config.number = 1;
@@ -215,6 +216,7 @@ static void test_store_room_comes_back_in_every_field(void **state)
 	command.u.room_create.visible = false;
 	command.u.room_create.info = str_c(info);
 	command.origin.wall_ms = 1234567890123;
+	command.origin.steady_ms = 1234567890123;
 	fixture_add_app(fixture->store, APP, 5);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
 	assert_int_equal(
@@ -436,6 +438,7 @@ static void test_store_callback_comes_back_in_every_field(void **state)
 	assert_int_equal(command.origin.client_ip.len, HW_IP_BYTES_MAX);
 	command.origin.platform = HW_PLATFORM_IPAD;
 	command.origin.wall_ms = 1739966441121;
+	command.origin.steady_ms = 1739966441121;
 	fixture_add_app(fixture->store, APP, 1);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
 	assert_int_equal(fixture_pending(fixture, APP, &row, 1), 1);

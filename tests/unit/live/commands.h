@@ -12,7 +12,8 @@ static inline struct command world_command(enum command_type type, uint32_t sdka
 		.origin = {.operator_account = STR("alice"),
 			   .platform = HW_PLATFORM_WEB,
 			   .client_ip = STR("203.0.113.9"),
-			   .wall_ms = 1000},
+			   .wall_ms = 1000,
+			   .steady_ms = 1000},
 		.code = -1,
 	};
 }
