@@ -438,7 +438,7 @@ static void test_store_callback_comes_back_in_every_field(void **state)
 	assert_int_equal(command.origin.client_ip.len, HW_IP_BYTES_MAX);
 	command.origin.platform = HW_PLATFORM_IPAD;
 	command.origin.wall_ms = 1739966441121;
-	command.origin.steady_ms = 1739966441121;
+	command.origin.steady_ms = 1739966449000;
 	fixture_add_app(fixture->store, APP, 1);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
 	assert_int_equal(fixture_pending(fixture, APP, &row, 1), 1);
@@ -452,7 +452,7 @@ static void test_store_callback_comes_back_in_every_field(void **state)
 					 "\"Operator_Account\":\"12345678901234567890123456789\\\"\\\\2\","
 					 "\"EventTime\":1739966441121,\"CurRoomCount\":1,\"MaxRoomCount\":1}")));
 	assert_int_equal(row.event_ms, 1739966441121);
-	assert_int_equal(row.due_ms, 1739966441121);
+	assert_int_equal(row.due_ms, 1739966449000);
 	assert_int_equal(row.state, CALLBACK_PENDING);
 	assert_int_equal(row.attempts, 0);
 	assert_int_equal(row.attempt_ms, 0);
