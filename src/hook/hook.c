@@ -55,12 +55,6 @@ struct hook {
 	pthread_t thread;
 };
 
-static int64_t hook_now_ms(const struct hook *hook)
-{
-	(void)hook; /* one clock for all that is stored */
-	return clock_steady_ms();
-}
-
 static void hook_wake(void *context)
 {
 	http_client_wake(((struct hook *)context)->client);
@@ -93,7 +87,7 @@ static void hook_found_pending(void *context, uint32_t sdkappid, int64_t due_ms)
 
 	(void)due_ms; /* the rows themselves say when they are due; see the clock's story above */
 	before = hook->targets.count;
-	target = target_touch(&hook->targets, sdkappid, hook_now_ms(hook));
+	target = target_touch(&hook->targets, sdkappid, clock_steady_ms());
 	if (hook->targets.count > before)
 		target->failing = true; /* left by an earlier run, perhaps for a reason: it has to deliver one first */
 }
@@ -111,7 +105,7 @@ static void hook_store_trouble(struct hook *hook, const struct error *err)
 static bool hook_take_hints(struct hook *hook)
 {
 	uint32_t hints[HOOK_HINT_COUNT_MAX];
-	int64_t now_ms = hook_now_ms(hook);
+	int64_t now_ms = clock_steady_ms();
 	struct error err;
 	size_t count;
 	bool all;
@@ -178,7 +172,7 @@ static void hook_park_unmarked(struct hook *hook, struct attempt *attempt)
 {
 	attempt->next_unmarked = hook->unmarked;
 	hook->unmarked = attempt;
-	hook->remark_ms = hook_now_ms(hook) + HOOK_REMARK_MS;
+	hook->remark_ms = clock_steady_ms() + HOOK_REMARK_MS;
 }
 
 /* The engine's answer to a mark. */
@@ -217,7 +211,7 @@ static void hook_submit_unmarked(struct hook *hook)
 {
 	struct attempt *list = hook->unmarked;
 
-	if (!list || hook_now_ms(hook) < hook->remark_ms)
+	if (!list || clock_steady_ms() < hook->remark_ms)
 		return;
 	hook->unmarked = NULL;
 	while (list) {
@@ -233,7 +227,7 @@ static void hook_mark(struct hook *hook, struct attempt *attempt, enum delivery_
 		      const char *reason)
 {
 	struct delivery_result *result = &attempt->job.command.u.delivery;
-	int64_t now_ms = hook_now_ms(hook);
+	int64_t now_ms = clock_steady_ms();
 
 	attempt->job.command.type = COMMAND_DELIVERY_MARK;
 	attempt->job.command.sdkappid = attempt->target->sdkappid;
@@ -351,7 +345,7 @@ static void hook_serve_target(struct hook *hook, struct target *target, int64_t 
  * will be due. */
 static int hook_start_due(struct hook *hook)
 {
-	int64_t now_ms = hook_now_ms(hook);
+	int64_t now_ms = clock_steady_ms();
 	int64_t wait_ms = HOOK_POLL_MS_MAX;
 	struct target *target = hook->targets.ring;
 
@@ -429,7 +423,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	hook->options.ca_file = NULL; /* the client has read it; the caller's string may go */
 	hook->options.retry.seed = store_id(engine_store(engine));
 	hook->engine = engine;
-	hook->start_ms = hook_now_ms(hook);
+	hook->start_ms = clock_steady_ms();
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;
 	arena_init(&hook->arena, 64 * 1024);
