@@ -86,7 +86,7 @@ static int settings_parse_number(const struct setting *row, struct str text, uin
 			return settings_range_error(row, err);
 		count = 0; /* unit found */
 	}
-	if (count)
+	if (count && (unit.len || value)) /* 0 is the same in all units */
 		return error_set(err, ERR_INVALID, "\"%.*s\" needs a unit: %s", STR_ARG(str_slice(text, 0, 40)),
 				 row->type == SETTING_DURATION ? "ms, s, m, h or d" : "B, KiB, MiB or GiB");
 	if (value < row->min || value > row->max)

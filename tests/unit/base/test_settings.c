@@ -200,6 +200,7 @@ static void test_settings_values_table(void **state)
 		{"a.wait = 86400001ms", 999, "10ms to 1d"},
 		{"a.wait = 9ms", 999, "10ms to 1d"},
 		{"a.wait = 0s", 999, "10ms to 1d"},
+		{"a.wait = 0", 999, "10ms to 1d"}, /* 0 needs no unit, but here it is too small */
 		{"a.wait = 10", 999, "needs a unit"},
 		{"a.wait = 10 ms", 999, "needs a unit"},
 		{"a.wait = 10S", 999, "needs a unit"},
