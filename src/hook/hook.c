@@ -270,7 +270,7 @@ static void hook_start_attempt(struct hook *hook, struct target *target, const s
 	struct attempt *attempt = target_hold(&hook->targets, target, callback);
 	char reason[DELIVERY_ERROR_BYTES_MAX + 1];
 	struct request request;
-	struct http_request http = {.method = "POST", .header_count = REQUEST_HEADER_COUNT, .body = callback->body};
+	struct http_request http = {.method = "POST", .body = callback->body};
 
 	attempt->hook = hook;
 	if (request_build(config, callback, store_id(engine_store(hook->engine)), clock_wall_ms() / 1000, &request,
@@ -280,6 +280,7 @@ static void hook_start_attempt(struct hook *hook, struct target *target, const s
 	}
 	http.url = request.url;
 	http.headers = request.headers;
+	http.header_count = request.header_count;
 	target_set_on_wire(&hook->targets, attempt, true);
 	http_client_submit(hook->client, &http, hook_replied, attempt);
 }

@@ -26,8 +26,11 @@ static void request_build_headers(const struct store_callback *callback, uint64_
 	(void)snprintf(out->header_text[3], size, "webhook-timestamp: %" PRId64, now_s);
 	(void)snprintf(out->header_text[4], size, "Highwater-Attempt: %" PRIu32, callback->attempts + 1);
 	(void)snprintf(out->header_text[5], size, "Highwater-Sequence: %" PRIu64, app_id_sequence(callback->id));
-	(void)snprintf(out->header_text[6], size, "Highwater-Threshold: %u", callback->threshold);
-	for (size_t i = 0; i < REQUEST_HEADER_COUNT; i++)
+	out->header_count = 6;
+	if (callback->command == HW_CALLBACK_THRESHOLD)
+		(void)snprintf(out->header_text[out->header_count++], size, "Highwater-Threshold: %u",
+			       callback->threshold);
+	for (size_t i = 0; i < out->header_count; i++)
 		out->headers[i] = out->header_text[i];
 }
 

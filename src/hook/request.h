@@ -4,12 +4,13 @@
 #include "store/store.h"
 
 #define REQUEST_EVENT_ID_BYTES 36 /* "evt_" and 32 hexadecimal digits */
-#define REQUEST_HEADER_COUNT 7
+#define REQUEST_HEADER_COUNT_MAX 7
 
 struct request {
 	char url[HW_CALLBACK_REQUEST_URL_BYTES_MAX + 1];
-	char header_text[REQUEST_HEADER_COUNT][80];
-	const char *headers[REQUEST_HEADER_COUNT]; /* point into header_text */
+	char header_text[REQUEST_HEADER_COUNT_MAX][80];
+	const char *headers[REQUEST_HEADER_COUNT_MAX]; /* point into header_text */
+	size_t header_count;
 };
 
 /* The id of an event, the same at every attempt and after every restart: the store's id and the callback's. */

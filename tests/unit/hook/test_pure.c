@@ -236,9 +236,26 @@ static void test_request_url_and_headers(void **state)
 	assert_string_equal(request.url, "https://example.com/cb?x=1&SdkAppid=1400000001&CallbackCommand="
 					 "Live.CallbackAfterCreateRoomReachingThreshold&contenttype=json&"
 					 "ClientIP=203.0.113.9&OptPlatform=Android");
+	assert_int_equal(request.header_count, ARRAY_LEN(want));
 	for (size_t i = 0; i < ARRAY_LEN(want); i++)
 		assert_string_equal(request.headers[i], want[i]);
-	_Static_assert(ARRAY_LEN(want) == REQUEST_HEADER_COUNT, "each header is looked at");
+}
+
+static void test_request_names_a_threshold_only_of_an_alert(void **state)
+{
+	struct store_callback row = request_row;
+	struct app_config config = request_config();
+	char reason[DELIVERY_ERROR_BYTES_MAX + 1];
+	struct request request;
+
+	(void)state;
+	config.callback_commands |= 1u << HW_CALLBACK_ROOM_CREATED;
+	row.command = HW_CALLBACK_ROOM_CREATED;
+	row.threshold = 0;
+	assert_int_equal(request_build(&config, &row, 0xab, 1739966441, &request, reason), 0);
+	assert_int_equal(request.header_count, REQUEST_HEADER_COUNT_MAX - 1);
+	for (size_t i = 0; i < request.header_count; i++)
+		assert_null(strstr(request.headers[i], "Threshold"));
 }
 
 static void test_request_signs_only_with_a_token_that_is_on(void **state)
@@ -483,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_verdict_choices_are_apart),
 		cmocka_unit_test(test_verdict_reason_is_printable_whatever_came),
 		cmocka_unit_test(test_request_url_and_headers),
+		cmocka_unit_test(test_request_names_a_threshold_only_of_an_alert),
 		cmocka_unit_test(test_request_signs_only_with_a_token_that_is_on),
 		cmocka_unit_test(test_request_says_why_it_is_not_sent),
 		cmocka_unit_test(test_request_of_the_longest_url_fits),
