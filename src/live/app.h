@@ -57,6 +57,7 @@ struct app_config {
 	bool token_enabled; /* requests carry Sign and RequestTime */
 	uint16_t token_len;
 	char token[HW_TOKEN_BYTES_MAX]; /* secret */
+	bool accounts_required;		/* owners and robots must have been imported; else they are made on first use */
 };
 
 struct app_state {

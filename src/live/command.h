@@ -2,6 +2,7 @@
 /* What can be asked of the domain, and what it answers. One table of commands; each carries who asked and when, so
  * that the step that executes it needs neither clock nor network. */
 #include "live/app.h"
+#include "live/room.h"
 
 #include <highwater/code.h>
 
@@ -15,6 +16,13 @@ enum command_type {
 	COMMAND_TOKEN_SET,
 	COMMAND_ROOM_CREATE,
 	COMMAND_ROOM_DESTROY,
+	COMMAND_ROOM_UPDATE,
+	COMMAND_OWNER_CHANGE,
+	COMMAND_METADATA_SET,
+	COMMAND_METADATA_DELETE,
+	COMMAND_MEMBERS_ADD, /* admins, robots, mutes, bans */
+	COMMAND_MEMBERS_REMOVE,
+	COMMAND_ACCOUNT_IMPORT,
 	COMMAND_DELIVERY_MARK,
 };
 
@@ -23,7 +31,7 @@ struct command_origin {
 	struct str operator_account; /* at most HW_IDENTIFIER_BYTES_MAX */
 	enum hw_platform platform;
 	struct str client_ip; /* at most HW_IP_BYTES_MAX */
-	bool admin;	      /* may destroy rooms of others */
+	bool admin;	      /* an app admin: may change rooms of others */
 	int64_t wall_ms;
 	int64_t steady_ms; /* the same moment on clock_steady_ms: from then on a callback that this causes is due */
 };
@@ -43,6 +51,20 @@ enum delivery_mark {
 	DELIVERY_FAILED,    /* final: retries used up */
 };
 
+/* An account and what was imported with it. */
+struct account {
+	struct str name; /* checked by app_identifier_ok */
+	struct str nick; /* at most ACCOUNT_PROFILE_BYTES_MAX; ptr NULL when not given: keeps what there is */
+	struct str face_url;
+};
+#define ACCOUNT_PROFILE_BYTES_MAX 500 /* vendor document 34348, code 40601 */
+#define ACCOUNT_IMPORT_COUNT_MAX 100  /* vendor document 34954 */
+
+struct metadata {
+	struct str key;
+	struct str value;
+};
+
 #define DELIVERY_ERROR_BYTES_MAX 160
 
 struct delivery_result {
@@ -59,6 +81,7 @@ struct command {
 	enum command_type type;
 	uint32_t sdkappid;
 	struct command_origin origin;
+	struct str room_id; /* of commands for a room: printable ASCII, 1 to HW_ROOM_ID_BYTES_MAX */
 	union {
 		const struct app_config
 			*app_create; /* checked by app_config_check; number and create_ms are set here */
@@ -80,14 +103,29 @@ struct command {
 			bool enabled;
 		} token;
 		struct {
-			struct str room_id; /* printable ASCII, 1 to HW_ROOM_ID_BYTES_MAX */
 			struct str owner;
 			bool visible;	 /* appears in lists */
-			struct str info; /* JSON object with what the API knows besides */
+			bool too_soon;	 /* the id was created a moment ago: 100012, unless its room still exists */
+			struct str info; /* made by room_info_write */
 		} room_create;
+		const struct room_info *room_update; /* the updatable fields that are given */
+		struct str owner_change;	     /* the new owner */
 		struct {
-			struct str room_id;
-		} room_destroy;
+			const struct metadata *set; /* for COMMAND_METADATA_SET; lengths checked, no key twice */
+			const struct str *keys;	    /* for COMMAND_METADATA_DELETE */
+			size_t count;
+		} metadata;
+		struct {
+			enum item_kind kind;	    /* not ITEM_METADATA */
+			const struct str *accounts; /* no name twice */
+			size_t count;
+			uint64_t seconds;  /* how long a mute or ban lasts */
+			struct str reason; /* of a ban */
+		} members;
+		struct {
+			const struct account *accounts; /* no name twice */
+			size_t count;			/* at most ACCOUNT_IMPORT_COUNT_MAX */
+		} account_import;
 		struct delivery_result delivery;
 	} u;
 

@@ -16,7 +16,8 @@ void live_set_init(struct live_set *set, struct arena *arena, struct hash_key ke
 	set->rooms = arena_array(arena, command_count, sizeof(*set->rooms));
 	set->app_buckets = arena_array(arena, buckets, sizeof(*set->app_buckets));
 	set->room_buckets = arena_array(arena, buckets, sizeof(*set->room_buckets));
-	set->callbacks = arena_array(arena, command_count, sizeof(*set->callbacks));
+	set->account_buckets = arena_array(arena, buckets, sizeof(*set->account_buckets));
+	set->callbacks = arena_array(arena, command_count * LIVE_CALLBACKS_PER_COMMAND, sizeof(*set->callbacks));
 	set->marks = arena_array(arena, command_count, sizeof(*set->marks));
 }
 
@@ -25,11 +26,12 @@ static size_t live_set_app_bucket(const struct live_set *set, uint32_t sdkappid)
 	return hash_bytes(set->hash_key, &sdkappid, sizeof(sdkappid)) & set->bucket_mask;
 }
 
-static size_t live_set_room_bucket(const struct live_set *set, uint32_t sdkappid, struct str room_id)
+/* Of something that has a name within its app. */
+static size_t live_set_name_bucket(const struct live_set *set, uint32_t sdkappid, struct str name)
 {
 	struct hash_key key = {set->hash_key.k0 ^ sdkappid, set->hash_key.k1};
 
-	return hash_bytes(key, room_id.ptr, room_id.len) & set->bucket_mask;
+	return hash_bytes(key, name.ptr, name.len) & set->bucket_mask;
 }
 
 struct live_app *live_set_app(const struct live_set *set, uint32_t sdkappid)
@@ -43,7 +45,7 @@ struct live_app *live_set_app(const struct live_set *set, uint32_t sdkappid)
 
 struct live_room *live_set_room(const struct live_set *set, uint32_t sdkappid, struct str room_id)
 {
-	struct live_room *room = set->room_buckets[live_set_room_bucket(set, sdkappid, room_id)];
+	struct live_room *room = set->room_buckets[live_set_name_bucket(set, sdkappid, room_id)];
 
 	while (room && (room->app->sdkappid != sdkappid || !str_eq(room->room_id, room_id)))
 		room = room->hash_next;
@@ -66,13 +68,13 @@ static struct live_app *live_set_add_app(struct live_set *set, uint32_t sdkappid
 	return app;
 }
 
-static void live_set_add_room(struct live_set *set, struct live_app *app, struct str room_id)
+static struct live_room *live_set_add_room(struct live_set *set, struct live_app *app, struct str room_id)
 {
-	size_t bucket = live_set_room_bucket(set, app->sdkappid, room_id);
-	struct live_room *room;
+	size_t bucket = live_set_name_bucket(set, app->sdkappid, room_id);
+	struct live_room *room = live_set_room(set, app->sdkappid, room_id);
 
-	if (live_set_room(set, app->sdkappid, room_id))
-		return;
+	if (room)
+		return room;
 	assert(set->room_count < set->capacity);
 	room = arena_new(set->arena, struct live_room);
 	room->app = app;
@@ -80,6 +82,75 @@ static void live_set_add_room(struct live_set *set, struct live_app *app, struct
 	room->hash_next = set->room_buckets[bucket];
 	set->room_buckets[bucket] = room;
 	set->rooms[set->room_count++] = room;
+	return room;
+}
+
+struct live_account *live_set_account(const struct live_set *set, uint32_t sdkappid, struct str name)
+{
+	struct live_account *account = set->account_buckets[live_set_name_bucket(set, sdkappid, name)];
+
+	while (account && (account->app->sdkappid != sdkappid || !str_eq(account->name, name)))
+		account = account->hash_next;
+	return account;
+}
+
+static void live_set_add_account(struct live_set *set, struct live_app *app, struct str name)
+{
+	size_t bucket = live_set_name_bucket(set, app->sdkappid, name);
+	struct live_account *account;
+
+	if (live_set_account(set, app->sdkappid, name))
+		return;
+	account = arena_new(set->arena, struct live_account);
+	account->app = app;
+	account->name = name;
+	account->hash_next = set->account_buckets[bucket];
+	set->account_buckets[bucket] = account;
+	account->next = set->accounts;
+	set->accounts = account;
+}
+
+/* The kinds of items that a command for a room reads or changes. */
+static unsigned live_set_items_needed(const struct command *command)
+{
+	unsigned admins =
+		command->origin.admin ? 0 : 1u << ITEM_ADMIN; /* they may change some things, see step_room.c */
+
+	switch (command->type) {
+	case COMMAND_ROOM_UPDATE:
+		return admins;
+	case COMMAND_METADATA_SET:
+	case COMMAND_METADATA_DELETE:
+		return admins | 1u << ITEM_METADATA;
+	case COMMAND_MEMBERS_ADD:
+	case COMMAND_MEMBERS_REMOVE:
+		return 1u << command->u.members.kind;
+	default:
+		return 0;
+	}
+}
+
+/* The accounts that a command uses. */
+static void live_set_touch_accounts(struct live_set *set, struct live_app *app, const struct command *command)
+{
+	switch (command->type) {
+	case COMMAND_ROOM_CREATE:
+		live_set_add_account(set, app, command->u.room_create.owner);
+		break;
+	case COMMAND_OWNER_CHANGE:
+		live_set_add_account(set, app, command->u.owner_change);
+		break;
+	case COMMAND_MEMBERS_ADD:
+		for (size_t i = 0; command->u.members.kind == ITEM_ROBOT && i < command->u.members.count; i++)
+			live_set_add_account(set, app, command->u.members.accounts[i]);
+		break;
+	case COMMAND_ACCOUNT_IMPORT:
+		for (size_t i = 0; i < command->u.account_import.count; i++)
+			live_set_add_account(set, app, command->u.account_import.accounts[i].name);
+		break;
+	default:
+		break;
+	}
 }
 
 void live_set_touch(struct live_set *set, const struct command *command)
@@ -88,10 +159,23 @@ void live_set_touch(struct live_set *set, const struct command *command)
 
 	if (command->type == COMMAND_APP_CREATE)
 		set->needs_app_number = true;
-	else if (command->type == COMMAND_ROOM_CREATE)
-		live_set_add_room(set, app, command->u.room_create.room_id);
-	else if (command->type == COMMAND_ROOM_DESTROY)
-		live_set_add_room(set, app, command->u.room_destroy.room_id);
+	if (command->room_id.len)
+		live_set_add_room(set, app, command->room_id)->items_needed |= live_set_items_needed(command);
+	live_set_touch_accounts(set, app, command);
+}
+
+void live_room_add_item(struct live_set *set, struct live_room *room, enum item_kind kind, struct live_item **last,
+			struct live_item item)
+{
+	struct live_item *added = arena_new(set->arena, struct live_item);
+
+	*added = item;
+	added->exists = added->exists_before = true;
+	if (*last)
+		(*last)->next = added;
+	else
+		room->items[kind] = added;
+	*last = added;
 }
 
 bool live_app_is_new(const struct live_app *app)
@@ -117,4 +201,24 @@ bool live_room_is_new(const struct live_room *room)
 bool live_room_is_gone(const struct live_room *room)
 {
 	return room->exists_before && (!room->exists || room->id != room->id_before);
+}
+
+bool live_room_is_changed(const struct live_room *room)
+{
+	return room->exists && room->changed && !live_room_is_new(room);
+}
+
+bool live_item_is_written(const struct live_room *room, const struct live_item *item)
+{
+	return room->exists && item->exists && (item->changed || !item->exists_before || live_room_is_new(room));
+}
+
+bool live_item_is_gone(const struct live_room *room, const struct live_item *item)
+{
+	return room->exists && !item->exists && item->exists_before && !live_room_is_new(room);
+}
+
+bool live_account_is_written(const struct live_account *account)
+{
+	return account->exists && (account->changed || !account->exists_before);
 }

@@ -21,18 +21,46 @@ struct live_app {
 	struct live_app *hash_next;
 };
 
+/* One of the named things a room keeps; see live/room.h. */
+struct live_item {
+	struct str name;
+	struct str value;
+	int64_t until_s; /* 0 for never */
+	bool exists_before;
+	bool exists;
+	bool changed; /* value or until_s is not what was loaded */
+	struct live_item *next;
+};
+
 struct live_room {
 	struct live_app *app;
 	struct str room_id;
+	unsigned items_needed; /* bit per enum item_kind: loaded when the room exists */
 	bool exists_before;
 	bool exists;
 	int64_t id_before; /* when it existed */
-	int64_t id;	   /* when it exists; names its row */
+	int64_t id;	   /* when it exists; names its row, as all that follows */
 	char owner[HW_IDENTIFIER_BYTES_MAX + 1];
-	int64_t create_ms; /* the fields from here on are set for new rooms only: the step does not need old ones */
+	int64_t create_ms;
 	bool visible;
 	struct str info;
+	bool changed;				  /* owner, visible or info is not what was loaded */
+	struct live_item *items[ITEM_KIND_COUNT]; /* of the kinds needed, by name; new ones at the end */
 	struct live_room *hash_next;
+};
+
+/* An account of an app. */
+struct live_account {
+	struct live_app *app;
+	struct str name;
+	bool exists_before;
+	bool exists;
+	bool changed; /* nick or face_url is not what was loaded */
+	struct str nick;
+	struct str face_url;
+	int64_t create_ms; /* for new ones */
+	struct live_account *next;
+	struct live_account *hash_next;
 };
 
 /* A callback to store with the batch. */
@@ -40,13 +68,15 @@ struct live_callback {
 	int64_t id;
 	uint32_t sdkappid;
 	enum hw_callback command;
-	uint8_t threshold; /* percent */
+	uint8_t threshold; /* percent, of an alert; 0 for others */
 	enum hw_platform platform;
 	struct str client_ip;
 	struct str body;
 	int64_t event_ms; /* wall clock */
 	int64_t due_ms;	  /* of the first attempt, on the clock of deadlines: a step of the other one changes nothing */
 };
+
+#define LIVE_CALLBACKS_PER_COMMAND 2 /* a creation may make its own and the alert */
 
 struct live_set {
 	struct arena *arena;
@@ -55,14 +85,16 @@ struct live_set {
 	size_t app_count;
 	struct live_room **rooms;
 	size_t room_count;
+	struct live_account *accounts; /* newest touch first */
 	struct live_app **app_buckets;
 	struct live_room **room_buckets;
+	struct live_account **account_buckets;
 	size_t bucket_mask;
-	struct live_callback *callbacks; /* new ones, in order */
+	struct live_callback *callbacks; /* new ones, in order: at most LIVE_CALLBACKS_PER_COMMAND for each command */
 	size_t callback_count;
 	const struct delivery_result **marks; /* in order; borrowed from the commands */
 	size_t mark_count;
-	size_t capacity;	  /* of each of the arrays: the number of commands */
+	size_t capacity;	  /* of the arrays of apps, rooms and marks: the number of commands */
 	uint32_t app_number_next; /* loaded when needs_app_number */
 	bool needs_app_number;
 	bool app_number_used;
@@ -75,11 +107,20 @@ void live_set_touch(struct live_set *set, const struct command *command);
 /* NULL when it was not touched. */
 struct live_app *live_set_app(const struct live_set *set, uint32_t sdkappid);
 struct live_room *live_set_room(const struct live_set *set, uint32_t sdkappid, struct str room_id);
+struct live_account *live_set_account(const struct live_set *set, uint32_t sdkappid, struct str name);
+/* For stores: a loaded item, to be added in the order of names. Text must live as long as the set. */
+void live_room_add_item(struct live_set *set, struct live_room *room, enum item_kind kind, struct live_item **last,
+			struct live_item item);
 
 /* Rules for stores, so that each writes the same difference. */
 bool live_app_is_new(const struct live_app *app);  /* insert config and state */
 bool live_app_is_gone(const struct live_app *app); /* delete the row of number_before */
 /* For an app with pending_cancelled: its waiting callbacks with an id below this end as failed. */
 int64_t live_app_cancel_below(const struct live_app *app);
-bool live_room_is_new(const struct live_room *room);  /* insert under id */
-bool live_room_is_gone(const struct live_room *room); /* delete id_before */
+bool live_room_is_new(const struct live_room *room);	 /* insert under id */
+bool live_room_is_gone(const struct live_room *room);	 /* delete id_before, and all of its items */
+bool live_room_is_changed(const struct live_room *room); /* update owner, visible and info under id */
+/* Of an item of the room as it is now: insert or replace it under the room's id; delete it there. */
+bool live_item_is_written(const struct live_room *room, const struct live_item *item);
+bool live_item_is_gone(const struct live_room *room, const struct live_item *item);
+bool live_account_is_written(const struct live_account *account); /* insert or replace */

@@ -1,11 +1,9 @@
-/* Executes commands on a loaded set; see step.h.
+/* Executes commands on a loaded set; see step.h. Apps, their configuration and marks of deliveries stand here; rooms in
+ * step_room.c, what they keep in step_item.c.
  *
- * The rules, in the order they are looked at for a creation: the app exists; the room id is free (100010 for a room of
- * the same owner, 100003 for another's: neither is a creation, so neither alerts); the count is below the maximum
- * (100013). Then the room gets the next id of its app, the counter rises, and the alert policy looks at the new count.
- * An alert is a row of the same batch, so it is stored with the room or not at all. */
-#include "live/step.h"
+ * Callbacks are rows of the same batch, so each is stored with what caused it or not at all. */
 #include "live/alert.h"
+#include "live/step_internal.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void PRINTF_LIKE(3, 4) step_answer(struct command *command, int code, const char *format, ...)
+void PRINTF_LIKE(3, 4) step_answer(struct command *command, int code, const char *format, ...)
 {
 	va_list args;
 
@@ -23,11 +21,31 @@ static void PRINTF_LIKE(3, 4) step_answer(struct command *command, int code, con
 	va_end(args);
 }
 
-static void step_ok(struct command *command, const struct live_app *app)
+void step_ok(struct command *command, const struct live_app *app)
 {
 	command->code = HW_OK;
 	command->text[0] = '\0';
 	command->room_count = app->state.room_count;
+}
+
+void step_add_callback(struct live_set *set, struct live_app *app, const struct command *command,
+		       enum hw_callback which, struct str body, unsigned threshold)
+{
+	assert(app_callback_on(app->config, which));
+	assert(set->callback_count < set->capacity * LIVE_CALLBACKS_PER_COMMAND);
+	set->callbacks[set->callback_count++] = (struct live_callback){
+		.id = app_id_make(app->config->number, ++app->state.callback_sequence),
+		.sdkappid = app->sdkappid,
+		.command = which,
+		.threshold = (uint8_t)threshold,
+		.platform = command->origin.platform,
+		.client_ip = command->origin.client_ip,
+		.body = body,
+		.event_ms = command->origin.wall_ms,
+		.due_ms = command->origin.steady_ms,
+	};
+	app->state.callback_pending++;
+	app->state_changed = true;
 }
 
 /* Adds an alert for `line` percent. Returns false, and leaves the line armed, when the app has it not switched on. */
@@ -38,7 +56,6 @@ static bool step_add_alert(struct live_set *set, struct live_app *app, const str
 				 .room_count = app->state.room_count,
 				 .room_count_max = app->config->room_count_max};
 	char body[HW_ALERT_BYTES_MAX];
-	struct live_callback *callback;
 	int len;
 
 	if (!app_callback_on(app->config, HW_CALLBACK_THRESHOLD))
@@ -46,25 +63,13 @@ static bool step_add_alert(struct live_set *set, struct live_app *app, const str
 	(void)str_copy(alert.operator_account, sizeof(alert.operator_account),
 		       operator_account); /* checked by the API */
 	len = hw_alert_build(&alert, body, sizeof(body));
-	assert(len > 0 && set->callback_count < set->capacity);
-	callback = &set->callbacks[set->callback_count++];
-	*callback = (struct live_callback){
-		.id = app_id_make(app->config->number, ++app->state.callback_sequence),
-		.sdkappid = app->sdkappid,
-		.command = HW_CALLBACK_THRESHOLD,
-		.threshold = (uint8_t)line,
-		.platform = command->origin.platform,
-		.client_ip = command->origin.client_ip,
-		.body = arena_dup(set->arena, (struct str){body, (size_t)len}),
-		.event_ms = command->origin.wall_ms,
-		.due_ms = command->origin.steady_ms,
-	};
-	app->state.callback_pending++;
+	assert(len > 0);
+	step_add_callback(set, app, command, HW_CALLBACK_THRESHOLD,
+			  arena_dup(set->arena, (struct str){body, (size_t)len}), line);
 	return true;
 }
 
-/* Looks at the policy after the count or the configuration has changed. */
-static void step_evaluate_alert(struct live_set *set, struct live_app *app, const struct command *command, bool created)
+void step_evaluate_alert(struct live_set *set, struct live_app *app, const struct command *command, bool created)
 {
 	const struct app_config *config = app->config;
 	struct str operator_account = created ? command->origin.operator_account : STR(APP_SYSTEM_OPERATOR);
@@ -77,58 +82,6 @@ static void step_evaluate_alert(struct live_set *set, struct live_app *app, cons
 	if (line && step_add_alert(set, app, command, operator_account, line) && line > app->state.alert_level)
 		app->state.alert_level = (uint8_t)line;
 	app->state_changed = true;
-}
-
-static void step_room_create(struct live_set *set, struct live_app *app, struct command *command)
-{
-	struct live_room *room = live_set_room(set, app->sdkappid, command->u.room_create.room_id);
-
-	assert(room);
-	if (room->exists) {
-		bool same_owner = str_eq(command->u.room_create.owner, str_c(room->owner));
-
-		step_answer(command, same_owner ? HW_ROOM_EXISTS_OWNED : HW_ROOM_EXISTS, "RoomId: %s",
-			    hw_code_text(same_owner ? HW_ROOM_EXISTS_OWNED : HW_ROOM_EXISTS));
-		return;
-	}
-	if (app->state.room_count >= app->config->room_count_max) {
-		step_answer(command, HW_QUOTA_FULL,
-			    "the app has %" PRIu64 " rooms and its maximum is %" PRIu32
-			    ": destroy rooms or raise the maximum",
-			    app->state.room_count, app->config->room_count_max);
-		return;
-	}
-	room->exists = true;
-	room->id = app_id_make(app->config->number, ++app->state.room_sequence);
-	(void)str_copy(room->owner, sizeof(room->owner), command->u.room_create.owner); /* checked by the API */
-	room->create_ms = command->origin.wall_ms;
-	room->visible = command->u.room_create.visible;
-	room->info = command->u.room_create.info;
-	app->state.room_count++;
-	step_evaluate_alert(set, app, command, true);
-	step_ok(command, app);
-}
-
-static void step_room_destroy(struct live_set *set, struct live_app *app, struct command *command)
-{
-	struct live_room *room = live_set_room(set, app->sdkappid, command->u.room_destroy.room_id);
-
-	assert(room);
-	if (!room->exists) {
-		step_answer(command, HW_NO_ROOM, "RoomId: no such room, or it was destroyed");
-		return;
-	}
-	if (!command->origin.admin && !str_eq(command->origin.operator_account, str_c(room->owner))) {
-		step_answer(command, HW_NO_PERMISSION, "only the owner or an admin may destroy the room");
-		return;
-	}
-	assert(app->state.room_count > 0);
-	room->exists = false;
-	app->state.room_count--;
-	app->state.alert_level = alert_rearm(&app->config->alert, app->state.alert_level, app->state.room_count,
-					     app->config->room_count_max);
-	app->state_changed = true;
-	step_ok(command, app);
 }
 
 /* A changed copy of the configuration, in the arena. */
@@ -195,7 +148,6 @@ static void step_app_set(struct live_set *set, struct live_app *app, struct comm
 
 static void step_app_delete(struct live_set *set, struct live_app *app, struct command *command)
 {
-	(void)set; /* same shape as its siblings in the table */
 	if (app->state.room_count) {
 		step_answer(command, HW_BAD_PARAMETER, "the app still has %" PRIu64 " rooms: destroy them first",
 			    app->state.room_count);
@@ -209,6 +161,9 @@ static void step_app_delete(struct live_set *set, struct live_app *app, struct c
 	}
 	app->exists = false;
 	app->pending_cancelled = true;
+	for (struct live_account *account = set->accounts; account; account = account->next)
+		if (account->app == app) /* an app made anew has none of them */
+			account->exists = account->exists_before = false;
 	step_ok(command, app);
 }
 
@@ -282,10 +237,8 @@ static void step_delivery_mark(struct live_set *set, struct live_app *app, struc
 	step_ok(command, app);
 }
 
-typedef void (*step_function)(struct live_set *set, struct live_app *app, struct command *command);
-
 /* clang-format off */
-static const step_function step_functions[] = {
+static step_function *const step_functions[] = {
 	[COMMAND_APP_CREATE] = step_app_create,
 	[COMMAND_APP_SET] = step_app_set,
 	[COMMAND_APP_DELETE] = step_app_delete,
@@ -295,6 +248,13 @@ static const step_function step_functions[] = {
 	[COMMAND_TOKEN_SET] = step_token_set,
 	[COMMAND_ROOM_CREATE] = step_room_create,
 	[COMMAND_ROOM_DESTROY] = step_room_destroy,
+	[COMMAND_ROOM_UPDATE] = step_room_update,
+	[COMMAND_OWNER_CHANGE] = step_owner_change,
+	[COMMAND_METADATA_SET] = step_metadata_set,
+	[COMMAND_METADATA_DELETE] = step_metadata_delete,
+	[COMMAND_MEMBERS_ADD] = step_members_add,
+	[COMMAND_MEMBERS_REMOVE] = step_members_remove,
+	[COMMAND_ACCOUNT_IMPORT] = step_account_import,
 	[COMMAND_DELIVERY_MARK] = step_delivery_mark,
 };
 /* clang-format on */

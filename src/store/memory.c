@@ -1,34 +1,15 @@
 /* The store in memory: for unit tests and the simulator.
  *
- * It keeps what SQLite would keep in three search trees under one lock, and nothing survives the process. Lists walk a
+ * It keeps what SQLite would keep in search trees under one lock, and nothing survives the process. Lists walk a
  * whole tree: correct, not fast. The transaction of load and commit needs no undo, because a commit cannot fail here.
+ * Readers stand in memory_reader.c.
  */
 #include "base/mem.h"
-#include "store/store_ops.h"
+#include "store/memory_internal.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <search.h>
 #include <string.h>
-
-struct memory_room {
-	uint32_t number;
-	struct store_room row; /* its text is owned, as C strings */
-};
-
-struct memory_store {
-	struct store base;
-	pthread_rwlock_t lock;
-	void *apps;	 /* struct store_app by sdkappid */
-	void *rooms;	 /* struct memory_room by number and room_id */
-	void *callbacks; /* struct store_callback by id; its text is owned */
-	uint32_t app_number_next;
-};
-
-struct memory_reader {
-	struct store_reader base;
-	struct memory_store *store;
-};
 
 static int memory_compare_apps(const void *a, const void *b)
 {
@@ -46,6 +27,16 @@ static int memory_compare_rooms(const void *a, const void *b)
 	if (left->number != right->number)
 		return left->number < right->number ? -1 : 1;
 	return str_compare(left->row.room_id, right->row.room_id);
+}
+
+static int memory_compare_accounts(const void *a, const void *b)
+{
+	const struct memory_account *left = a;
+	const struct memory_account *right = b;
+
+	if (left->number != right->number)
+		return left->number < right->number ? -1 : 1;
+	return str_compare(left->name, right->name);
 }
 
 static int memory_compare_callbacks(const void *a, const void *b)
@@ -66,7 +57,7 @@ static void memory_drop(struct str s)
 	mem_free((void *)(uintptr_t)s.ptr); /* made by memory_dup */
 }
 
-static struct store_app *memory_app(struct memory_store *store, uint32_t sdkappid)
+struct store_app *memory_app(struct memory_store *store, uint32_t sdkappid)
 {
 	struct store_app *key = mem_zalloc(sizeof(*key));
 	void *node;
@@ -77,12 +68,57 @@ static struct store_app *memory_app(struct memory_store *store, uint32_t sdkappi
 	return node ? *(struct store_app **)node : NULL;
 }
 
-static struct memory_room *memory_room(struct memory_store *store, uint32_t number, struct str room_id)
+struct memory_room *memory_room(struct memory_store *store, uint32_t number, struct str room_id)
 {
 	struct memory_room key = {.number = number, .row.room_id = room_id};
 	void *node = tfind(&key, &store->rooms, memory_compare_rooms);
 
 	return node ? *(struct memory_room **)node : NULL;
+}
+
+static struct memory_account *memory_account(struct memory_store *store, uint32_t number, struct str name)
+{
+	struct memory_account key = {.number = number, .name = name};
+	void *node = tfind(&key, &store->accounts, memory_compare_accounts);
+
+	return node ? *(struct memory_account **)node : NULL;
+}
+
+static void memory_load_room(struct memory_store *store, struct live_set *set, struct live_room *room)
+{
+	struct memory_room *found = memory_room(store, room->app->number_before, room->room_id);
+
+	if (!found)
+		return;
+	room->exists = room->exists_before = true;
+	room->id = room->id_before = found->row.id;
+	(void)str_copy(room->owner, sizeof(room->owner), found->row.owner); /* same size when stored */
+	room->create_ms = found->row.create_ms;
+	room->visible = found->row.visible;
+	room->info = arena_dup(set->arena, found->row.info);
+	for (unsigned kind = 0; kind < ITEM_KIND_COUNT; kind++) {
+		struct live_item *last = NULL;
+
+		if (!(room->items_needed >> kind & 1))
+			continue;
+		for (const struct memory_item *item = found->items[kind]; item; item = item->next)
+			live_room_add_item(set, room, (enum item_kind)kind, &last,
+					   (struct live_item){.name = arena_dup(set->arena, item->row.name),
+							      .value = arena_dup(set->arena, item->row.value),
+							      .until_s = item->row.until_s});
+	}
+}
+
+static void memory_load_account(struct memory_store *store, struct live_set *set, struct live_account *account)
+{
+	const struct memory_account *found = memory_account(store, account->app->number_before, account->name);
+
+	if (!found)
+		return;
+	account->exists = account->exists_before = true;
+	account->nick = arena_dup(set->arena, found->nick);
+	account->face_url = arena_dup(set->arena, found->face_url);
+	account->create_ms = found->create_ms;
 }
 
 static int memory_load(struct store *base, struct live_set *set, struct error *err)
@@ -101,19 +137,31 @@ static int memory_load(struct store *base, struct live_set *set, struct error *e
 		app->config = &found->config;
 		app->state = found->state;
 	}
-	for (size_t i = 0; i < set->room_count; i++) {
-		struct live_room *room = set->rooms[i];
-		struct memory_room *found =
-			room->app->exists ? memory_room(store, room->app->number_before, room->room_id) : NULL;
-
-		if (!found)
-			continue;
-		room->exists = room->exists_before = true;
-		room->id = room->id_before = found->row.id;
-		(void)str_copy(room->owner, sizeof(room->owner), found->row.owner); /* same size when stored */
-	}
+	for (size_t i = 0; i < set->room_count; i++)
+		if (set->rooms[i]->app->exists)
+			memory_load_room(store, set, set->rooms[i]);
+	for (struct live_account *account = set->accounts; account; account = account->next)
+		if (account->app->exists)
+			memory_load_account(store, set, account);
 	set->app_number_next = store->app_number_next;
 	return 0;
+}
+
+static void memory_free_item(struct memory_item *item)
+{
+	memory_drop(item->row.name);
+	memory_drop(item->row.value);
+	mem_free(item);
+}
+
+static void memory_free_account(void *ptr)
+{
+	struct memory_account *account = ptr;
+
+	memory_drop(account->name);
+	memory_drop(account->nick);
+	memory_drop(account->face_url);
+	mem_free(account);
 }
 
 static void memory_free_room(void *ptr)
@@ -123,6 +171,14 @@ static void memory_free_room(void *ptr)
 	memory_drop(room->row.room_id);
 	memory_drop(room->row.owner);
 	memory_drop(room->row.info);
+	for (unsigned kind = 0; kind < ITEM_KIND_COUNT; kind++) {
+		while (room->items[kind]) {
+			struct memory_item *item = room->items[kind];
+
+			room->items[kind] = item->next;
+			memory_free_item(item);
+		}
+	}
 	mem_free(room);
 }
 
@@ -136,31 +192,127 @@ static void memory_free_callback(void *ptr)
 	mem_free(callback);
 }
 
+static void memory_add_room(struct memory_store *store, const struct live_room *room)
+{
+	struct memory_room *made = mem_zalloc(sizeof(*made));
+	void *node;
+
+	made->number = app_id_number(room->id);
+	made->row = (struct store_room){
+		.id = room->id,
+		.room_id = memory_dup(room->room_id),
+		.owner = memory_dup(str_c(room->owner)),
+		.create_ms = room->create_ms,
+		.visible = room->visible,
+		.info = memory_dup(room->info),
+	};
+	node = tsearch(made, &store->rooms, memory_compare_rooms);
+	assert(node && *(struct memory_room **)node == made);
+}
+
+static void memory_update_room(struct memory_room *row, const struct live_room *room)
+{
+	memory_drop(row->row.owner);
+	memory_drop(row->row.info);
+	row->row.owner = memory_dup(str_c(room->owner));
+	row->row.visible = room->visible;
+	row->row.info = memory_dup(room->info);
+}
+
+/* Puts the item at its place, or takes it away. */
+static void memory_write_item(struct memory_room *row, const struct live_room *room, enum item_kind kind,
+			      const struct live_item *item)
+{
+	struct memory_item **at = &row->items[kind];
+	struct memory_item *old;
+
+	if (!live_item_is_written(room, item) && !live_item_is_gone(room, item))
+		return;
+	while (*at && str_compare((*at)->row.name, item->name) < 0)
+		at = &(*at)->next;
+	old = *at;
+	if (old && str_eq(old->row.name, item->name)) {
+		*at = old->next;
+		memory_free_item(old);
+	}
+	if (live_item_is_written(room, item)) {
+		struct memory_item *made = mem_zalloc(sizeof(*made));
+
+		made->row = (struct store_item){memory_dup(item->name), memory_dup(item->value), item->until_s};
+		made->next = *at;
+		*at = made;
+	}
+}
+
 static void memory_write_room(struct memory_store *store, const struct live_room *room)
 {
+	struct memory_room *row;
+
 	if (live_room_is_gone(room)) {
-		struct memory_room *old = memory_room(store, app_id_number(room->id_before), room->room_id);
-
-		assert(old);
-		tdelete(old, &store->rooms, memory_compare_rooms);
-		memory_free_room(old);
+		row = memory_room(store, app_id_number(room->id_before), room->room_id);
+		assert(row);
+		tdelete(row, &store->rooms, memory_compare_rooms);
+		memory_free_room(row);
 	}
-	if (live_room_is_new(room)) {
-		struct memory_room *made = mem_zalloc(sizeof(*made));
-		void *node;
+	if (!room->exists)
+		return;
+	if (live_room_is_new(room))
+		memory_add_room(store, room);
+	row = memory_room(store, app_id_number(room->id), room->room_id);
+	assert(row);
+	if (live_room_is_changed(room))
+		memory_update_room(row, room);
+	for (unsigned kind = 0; kind < ITEM_KIND_COUNT; kind++)
+		for (const struct live_item *item = room->items[kind]; item; item = item->next)
+			memory_write_item(row, room, (enum item_kind)kind, item);
+}
 
-		made->number = app_id_number(room->id);
-		made->row = (struct store_room){
-			.id = room->id,
-			.room_id = memory_dup(room->room_id),
-			.owner = memory_dup(str_c(room->owner)),
-			.create_ms = room->create_ms,
-			.visible = room->visible,
-			.info = memory_dup(room->info),
-		};
-		node = tsearch(made, &store->rooms, memory_compare_rooms);
-		assert(node && *(struct memory_room **)node == made);
+static void memory_write_account(struct memory_store *store, const struct live_account *account)
+{
+	struct memory_account *row;
+
+	if (!live_account_is_written(account))
+		return;
+	row = memory_account(store, account->app->config->number, account->name);
+	if (!row) {
+		row = mem_zalloc(sizeof(*row));
+		row->number = account->app->config->number;
+		row->name = memory_dup(account->name);
+		(void)tsearch(row, &store->accounts, memory_compare_accounts); /* was not there */
 	}
+	memory_drop(row->nick);
+	memory_drop(row->face_url);
+	row->nick = memory_dup(account->nick);
+	row->face_url = memory_dup(account->face_url);
+	row->create_ms = account->create_ms;
+}
+
+struct memory_find_account {
+	uint32_t number;
+	struct memory_account *found;
+};
+
+static void memory_find_account(const void *node, VISIT visit, void *context)
+{
+	struct memory_account *account = *(struct memory_account *const *)node;
+	struct memory_find_account *find = context;
+
+	if ((visit == postorder || visit == leaf) && account->number == find->number)
+		find->found = account;
+}
+
+static void memory_drop_accounts(struct memory_store *store, uint32_t number)
+{
+	struct memory_find_account find;
+
+	do { /* a tree must not change while it is walked */
+		find = (struct memory_find_account){.number = number};
+		twalk_r(store->accounts, memory_find_account, &find);
+		if (find.found) {
+			tdelete(find.found, &store->accounts, memory_compare_accounts);
+			memory_free_account(find.found);
+		}
+	} while (find.found);
 }
 
 static void memory_add_callback(struct memory_store *store, const struct live_callback *callback)
@@ -231,6 +383,7 @@ static void memory_write_app(struct memory_store *store, const struct live_app *
 		twalk_r(store->callbacks, memory_cancel_one, &cancel);
 	}
 	if (live_app_is_gone(app)) {
+		memory_drop_accounts(store, app->number_before);
 		tdelete(row, &store->apps, memory_compare_apps);
 		mem_free(row);
 		row = NULL;
@@ -255,6 +408,8 @@ static int memory_commit(struct store *base, struct live_set *set, struct error 
 	pthread_rwlock_wrlock(&store->lock);
 	for (size_t i = 0; i < set->room_count; i++)
 		memory_write_room(store, set->rooms[i]);
+	for (const struct live_account *account = set->accounts; account; account = account->next)
+		memory_write_account(store, account);
 	for (size_t i = 0; i < set->callback_count; i++)
 		memory_add_callback(store, &set->callbacks[i]);
 	for (size_t i = 0; i < set->mark_count; i++)
@@ -277,274 +432,10 @@ static void memory_close(struct store *base)
 
 	tdestroy(store->apps, mem_free);
 	tdestroy(store->rooms, memory_free_room);
+	tdestroy(store->accounts, memory_free_account);
 	tdestroy(store->callbacks, memory_free_callback);
 	(void)pthread_rwlock_destroy(&store->lock); /* unlocked */
 	mem_free(store);
-}
-
-/* ---- readers ---- */
-
-struct memory_walk {
-	void (*each_app)(void *context, const struct store_app *app);
-	void (*each_pending)(void *context, uint32_t sdkappid, int64_t due_ms);
-	void *context;
-	struct arena *arena;
-	uint32_t number;
-	uint32_t sdkappid;
-	int64_t before_id;
-	bool visible_only;
-	size_t limit;
-	struct store_room *rooms;
-	struct store_callback *callbacks;
-	size_t count;
-	uint64_t total;
-};
-
-static void memory_walk_apps(const void *node, VISIT visit, void *context)
-{
-	struct memory_walk *walk = context;
-
-	if (visit == postorder || visit == leaf)
-		walk->each_app(walk->context, *(struct store_app *const *)node);
-}
-
-static int memory_app_each(struct store_reader *base, void (*each)(void *context, const struct store_app *app),
-			   void *context, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.each_app = each, .context = context};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->apps, memory_walk_apps, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	return 0;
-}
-
-static int memory_app_get(struct store_reader *base, uint32_t sdkappid, struct store_app *app_out, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct store_app *app;
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	app = memory_app(store, sdkappid);
-	if (app)
-		*app_out = *app;
-	pthread_rwlock_unlock(&store->lock);
-	return app ? 1 : 0;
-}
-
-static struct store_room memory_copy_room(struct arena *arena, const struct store_room *row)
-{
-	struct store_room copy = *row;
-
-	copy.room_id = arena_dup(arena, row->room_id);
-	copy.owner = arena_dup(arena, row->owner);
-	copy.info = arena_dup(arena, row->info);
-	return copy;
-}
-
-static struct store_callback memory_copy_callback(struct arena *arena, const struct store_callback *row)
-{
-	struct store_callback copy = *row;
-
-	copy.client_ip = arena_dup(arena, row->client_ip);
-	copy.body = arena_dup(arena, row->body);
-	copy.error = arena_dup(arena, row->error);
-	return copy;
-}
-
-static int memory_room_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str room_id,
-			   struct store_room *room_out, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_room *room;
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	room = memory_room(store, number, room_id);
-	if (room)
-		*room_out = memory_copy_room(arena, &room->row);
-	pthread_rwlock_unlock(&store->lock);
-	return room ? 1 : 0;
-}
-
-/* Keeps the `limit` rooms with the largest ids below before_id, largest first. */
-static void memory_walk_rooms(const void *node, VISIT visit, void *context)
-{
-	const struct memory_room *room = *(struct memory_room *const *)node;
-	struct memory_walk *walk = context;
-	size_t at;
-
-	if ((visit != postorder && visit != leaf) || room->number != walk->number)
-		return;
-	walk->total++;
-	if (walk->limit == 0 || room->row.id >= walk->before_id || (walk->visible_only && !room->row.visible))
-		return;
-	for (at = walk->count; at > 0 && walk->rooms[at - 1].id < room->row.id; at--)
-		if (at < walk->limit)
-			walk->rooms[at] = walk->rooms[at - 1];
-	if (at >= walk->limit)
-		return;
-	walk->rooms[at] = memory_copy_room(walk->arena, &room->row);
-	if (walk->count < walk->limit)
-		walk->count++;
-}
-
-static int memory_room_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
-			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
-			    struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.arena = arena,
-				   .number = number,
-				   .before_id = before_id,
-				   .visible_only = visible_only,
-				   .limit = limit,
-				   .rooms = rooms_out};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_rooms, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.count;
-	return 0;
-}
-
-static int memory_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.number = number};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_rooms, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.total;
-	return 0;
-}
-
-/* One call per app: ids rise by app, so the callbacks of one app are neighbours in the tree. */
-static void memory_walk_due(const void *node, VISIT visit, void *context)
-{
-	const struct store_callback *callback = *(struct store_callback *const *)node;
-	struct memory_walk *walk = context;
-
-	if ((visit != postorder && visit != leaf) || callback->state != CALLBACK_PENDING)
-		return;
-	if (walk->sdkappid == callback->sdkappid) {
-		if (callback->due_ms < walk->before_id)
-			walk->before_id = callback->due_ms;
-		return;
-	}
-	if (walk->sdkappid)
-		walk->each_pending(walk->context, walk->sdkappid, walk->before_id);
-	walk->sdkappid = callback->sdkappid;
-	walk->before_id = callback->due_ms;
-}
-
-static int memory_pending_each(struct store_reader *base,
-			       void (*each)(void *context, uint32_t sdkappid, int64_t due_ms), void *context,
-			       struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.each_pending = each, .context = context};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_due, &walk);
-	if (walk.sdkappid)
-		each(context, walk.sdkappid, walk.before_id);
-	pthread_rwlock_unlock(&store->lock);
-	return 0;
-}
-
-static bool memory_before(const struct memory_walk *walk, const struct store_callback *a,
-			  const struct store_callback *b)
-{
-	if (!walk->sdkappid) /* a list: newest first */
-		return a->id > b->id;
-	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->id < b->id;
-}
-
-static void memory_walk_callbacks(const void *node, VISIT visit, void *context)
-{
-	const struct store_callback *callback = *(struct store_callback *const *)node;
-	struct memory_walk *walk = context;
-	size_t at;
-
-	if (visit != postorder && visit != leaf)
-		return;
-	if (walk->sdkappid ? callback->sdkappid != walk->sdkappid || callback->state != CALLBACK_PENDING
-			   : app_id_number(callback->id) != walk->number || callback->id >= walk->before_id)
-		return;
-	for (at = walk->count; at > 0 && memory_before(walk, callback, &walk->callbacks[at - 1]); at--)
-		if (at < walk->limit)
-			walk->callbacks[at] = walk->callbacks[at - 1];
-	if (at >= walk->limit)
-		return;
-	walk->callbacks[at] = memory_copy_callback(walk->arena, callback);
-	if (walk->count < walk->limit)
-		walk->count++;
-}
-
-static int memory_callback_pending(struct store_reader *base, struct arena *arena, uint32_t sdkappid, size_t limit,
-				   struct store_callback *callbacks_out, size_t *count_out, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.arena = arena, .sdkappid = sdkappid, .limit = limit, .callbacks = callbacks_out};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_callbacks, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.count;
-	return 0;
-}
-
-static int memory_callback_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
-				size_t limit, struct store_callback *callbacks_out, size_t *count_out,
-				struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {
-		.arena = arena, .number = number, .before_id = before_id, .limit = limit, .callbacks = callbacks_out};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_callbacks, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.count;
-	return 0;
-}
-
-static void memory_reader_close(struct store_reader *base)
-{
-	mem_free(base);
-}
-
-static const struct store_reader_ops memory_reader_ops = {
-	.close = memory_reader_close,
-	.app_each = memory_app_each,
-	.app_get = memory_app_get,
-	.room_get = memory_room_get,
-	.room_list = memory_room_list,
-	.room_count = memory_room_count,
-	.pending_each = memory_pending_each,
-	.callback_pending = memory_callback_pending,
-	.callback_list = memory_callback_list,
-};
-
-static int memory_reader_open(struct store *base, struct store_reader **reader_out, struct error *err)
-{
-	struct memory_reader *reader = mem_zalloc(sizeof(*reader));
-
-	(void)err; /* cannot fail */
-	reader->base.ops = &memory_reader_ops;
-	reader->store = (struct memory_store *)base;
-	*reader_out = &reader->base;
-	return 0;
 }
 
 static const struct store_ops memory_ops = {
@@ -563,7 +454,9 @@ int store_memory_open(struct store **store_out, struct error *err)
 
 	(void)err; /* cannot fail */
 	assert(rc == 0);
-	store->base = (struct store){&memory_ops, random_u64()};
+	store->base.ops = &memory_ops;
+	store->base.id = random_u64();
+	random_bytes(store->base.secret, sizeof(store->base.secret));
 	store->app_number_next = 1;
 	*store_out = &store->base;
 	return 0;

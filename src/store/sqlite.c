@@ -1,4 +1,4 @@
-/* The SQLite store's write side: one file, one writer.
+/* The SQLite store's write side: one file, one writer. Its statements stand in sqlite_write.c.
  *
  * A batch is one transaction: BEGIN IMMEDIATE at load, COMMIT at commit, with WAL and synchronous=FULL, so COMMIT
  * returns after the log is synced. Apps are few and read in every batch, so the writer keeps all of them in memory and
@@ -24,39 +24,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define SQLITE_WRITE_STATEMENTS(X)                                                                                     \
-	X(SQL_BEGIN, "BEGIN IMMEDIATE")                                                                                \
-	X(SQL_COMMIT, "COMMIT")                                                                                        \
-	X(SQL_ROLLBACK, "ROLLBACK")                                                                                    \
-	X(SQL_ROOM_FIND, "SELECT id, owner FROM rooms WHERE number = ?1 AND room_id = ?2")                             \
-	X(SQL_ROOM_INSERT, "INSERT INTO rooms VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                    \
-	X(SQL_ROOM_DELETE, "DELETE FROM rooms WHERE id = ?1")                                                          \
-	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, 0, 0, '')")    \
-	X(SQL_CALLBACK_MARK, "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, "          \
-			     "http_status = ?6, error = ?7 "                                                           \
-			     "WHERE id = ?1 AND state = 0")                                                            \
-	X(SQL_CALLBACK_CANCEL,                                                                                         \
-	  "UPDATE callbacks SET state = 2, error = 'app deleted' WHERE sdkappid = ?1 AND id < ?2 AND state = 0")       \
-	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
-	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
-	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps VALUES "                                                       \
-			   "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")             \
-	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
-	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
-
-enum sqlite_write_statement {
-#define SQLITE_ENUM(name, sql) name,
-	SQLITE_WRITE_STATEMENTS(SQLITE_ENUM)
-#undef SQLITE_ENUM
-		SQL_WRITE_COUNT
-};
-
-static const char *const sqlite_write_sql[] = {
-#define SQLITE_SQL(name, sql) [name] = (sql),
-	SQLITE_WRITE_STATEMENTS(SQLITE_SQL)
-#undef SQLITE_SQL
-};
-
 #define SQLITE_PAGE_BYTES 4096
 #define SQLITE_CHECKPOINT_PAGES 1024 /* wake the checkpoint thread when the log has grown by this */
 
@@ -65,7 +32,7 @@ struct sqlite_store {
 	char *path;
 	int lock_fd;
 	sqlite3 *db;
-	sqlite3_stmt *statements[SQL_WRITE_COUNT];
+	struct sqlite_writer writer;
 	void *apps; /* tree of struct store_app by sdkappid: all apps, as committed */
 	uint32_t app_number_next;
 	uint64_t wal_pages_max;
@@ -151,42 +118,7 @@ done:
 	return result;
 }
 
-/* ---- statements ---- */
-
-/* Steps a statement that gives no rows, and resets it. Returns the result code. */
-static int sqlite_run(sqlite3_stmt *statement)
-{
-	int rc = sqlite3_step(statement);
-	int reset = sqlite3_reset(statement);
-
-	return rc == SQLITE_DONE ? reset : rc;
-}
-
-static int sqlite_run_with_int(struct sqlite_store *store, enum sqlite_write_statement which, int64_t value)
-{
-	(void)sqlite3_bind_int64(store->statements[which], 1, value); /* as sqlite_bind_str */
-	return sqlite_run(store->statements[which]);
-}
-
 /* ---- load ---- */
-
-static int sqlite_load_room(struct sqlite_store *store, struct live_room *room)
-{
-	sqlite3_stmt *statement = store->statements[SQL_ROOM_FIND];
-	int rc;
-
-	(void)sqlite3_bind_int64(statement, 1, room->app->number_before); /* as sqlite_bind_str */
-	sqlite_bind_str(statement, 2, room->room_id);
-	rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW) {
-		room->exists = room->exists_before = true;
-		room->id = room->id_before = sqlite3_column_int64(statement, 0);
-		(void)str_copy(room->owner, sizeof(room->owner),
-			       sqlite_column_str(statement, 1)); /* fitted when stored */
-	}
-	(void)sqlite3_reset(statement); /* repeats the error that rc has */
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
 
 static int sqlite_load(struct store *base, struct live_set *set, struct error *err)
 {
@@ -194,7 +126,7 @@ static int sqlite_load(struct store *base, struct live_set *set, struct error *e
 	int rc;
 
 	store_abandon(base); /* nothing is open, unless a rollback failed: then it is tried again */
-	rc = sqlite_run(store->statements[SQL_BEGIN]);
+	rc = sqlite_writer_run(&store->writer, SQL_BEGIN);
 	if (rc != SQLITE_OK)
 		return sqlite_fail(store->db, rc, "beginning a batch", err);
 	for (size_t i = 0; i < set->app_count; i++) {
@@ -209,15 +141,11 @@ static int sqlite_load(struct store *base, struct live_set *set, struct error *e
 		app->state = cached->state;
 	}
 	set->app_number_next = store->app_number_next;
-	for (size_t i = 0; i < set->room_count; i++) {
-		if (!set->rooms[i]->app->exists)
-			continue;
-		rc = sqlite_load_room(store, set->rooms[i]);
-		if (rc != SQLITE_OK) {
-			(void)sqlite_fail(store->db, rc, "looking up a room", err); /* returned below */
-			store_abandon(base);
-			return -1;
-		}
+	rc = sqlite_writer_load(&store->writer, set);
+	if (rc != SQLITE_OK) {
+		(void)sqlite_fail(store->db, rc, "loading a batch", err); /* returned below */
+		store_abandon(base);
+		return -1;
 	}
 	return 0;
 }
@@ -227,144 +155,20 @@ static void sqlite_abandon(struct store *base)
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
 	if (!sqlite3_get_autocommit(store->db))
-		(void)sqlite_run(store->statements[SQL_ROLLBACK]); /* SQLite may have rolled back by itself */
-}
-
-/* ---- commit ---- */
-
-static int sqlite_write_room(struct sqlite_store *store, const struct live_room *room)
-{
-	sqlite3_stmt *statement = store->statements[SQL_ROOM_INSERT];
-	int rc = SQLITE_OK;
-
-	if (live_room_is_gone(room))
-		rc = sqlite_run_with_int(store, SQL_ROOM_DELETE, room->id_before);
-	if (rc != SQLITE_OK || !live_room_is_new(room))
-		return rc;
-	(void)sqlite3_bind_int64(statement, 1, room->id); /* as sqlite_bind_str, here and below */
-	(void)sqlite3_bind_int64(statement, 2, app_id_number(room->id));
-	sqlite_bind_str(statement, 3, room->room_id);
-	sqlite_bind_str(statement, 4, str_c(room->owner));
-	(void)sqlite3_bind_int64(statement, 5, room->create_ms);
-	(void)sqlite3_bind_int64(statement, 6, room->visible);
-	sqlite_bind_str(statement, 7, room->info);
-	return sqlite_run(statement);
-}
-
-static int sqlite_write_callback(struct sqlite_store *store, const struct live_callback *callback)
-{
-	sqlite3_stmt *statement = store->statements[SQL_CALLBACK_INSERT];
-	const int64_t numbers[][2] = {{1, callback->id},	{2, callback->sdkappid}, {3, callback->command},
-				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms},
-				      {9, callback->due_ms}};
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
-	sqlite_bind_str(statement, 6, callback->client_ip);
-	sqlite_bind_str(statement, 7, callback->body);
-	return sqlite_run(statement);
-}
-
-static int sqlite_write_mark(struct sqlite_store *store, const struct delivery_result *result)
-{
-	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
-						     [DELIVERY_RETRY] = CALLBACK_PENDING,
-						     [DELIVERY_FAILED] = CALLBACK_FAILED};
-	sqlite3_stmt *statement = store->statements[SQL_CALLBACK_MARK];
-	const int64_t numbers[][2] = {{1, result->callback_id}, {2, states[result->mark]}, {3, result->attempts},
-				      {4, result->due_ms},	{5, result->attempt_ms},   {6, result->http_status}};
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
-	sqlite_bind_str(statement, 7, str_c(result->error));
-	return sqlite_run(statement);
-}
-
-static int sqlite_write_state(struct sqlite_store *store, const struct live_app *app)
-{
-	sqlite3_stmt *statement = store->statements[SQL_STATE_REPLACE];
-	const int64_t numbers[] = {app->sdkappid,
-				   (int64_t)app->state.room_count,
-				   (int64_t)app->state.room_sequence,
-				   (int64_t)app->state.callback_sequence,
-				   (int64_t)app->state.callback_pending,
-				   app->state.alert_level};
-
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		(void)sqlite3_bind_int64(statement, (int)i + 1, numbers[i]); /* as sqlite_bind_str */
-	return sqlite_run(statement);
-}
-
-static int sqlite_write_config(struct sqlite_store *store, const struct app_config *config)
-{
-	struct sqlite_app_text scratch;
-	int rc;
-
-	sqlite_bind_app(store->statements[SQL_APP_REPLACE], config, &scratch);
-	rc = sqlite_run(store->statements[SQL_APP_REPLACE]);
-	sqlite_app_text_fini(&scratch);
-	return rc;
-}
-
-static int sqlite_write_app(struct sqlite_store *store, const struct live_app *app)
-{
-	int rc = SQLITE_OK;
-
-	if (app->pending_cancelled) {
-		(void)sqlite3_bind_int64(store->statements[SQL_CALLBACK_CANCEL], 2,
-					 live_app_cancel_below(app)); /* as above */
-		rc = sqlite_run_with_int(store, SQL_CALLBACK_CANCEL, app->sdkappid);
-	}
-	if (rc == SQLITE_OK && live_app_is_gone(app)) {
-		rc = sqlite_run_with_int(store, SQL_APP_DELETE, app->sdkappid);
-		if (rc == SQLITE_OK)
-			rc = sqlite_run_with_int(store, SQL_STATE_DELETE, app->sdkappid);
-	}
-	if (rc == SQLITE_OK && app->exists && app->config_changed)
-		rc = sqlite_write_config(store, app->config);
-	if (rc == SQLITE_OK && app->exists && app->state_changed)
-		rc = sqlite_write_state(store, app);
-	return rc;
-}
-
-static int sqlite_write_number(struct sqlite_store *store, uint32_t next)
-{
-	char text[16];
-
-	(void)snprintf(text, sizeof(text), "%u", next); /* sized for it */
-	sqlite_bind_str(store->statements[SQL_NUMBER_SET], 1, str_c(text));
-	return sqlite_run(store->statements[SQL_NUMBER_SET]);
-}
-
-/* The whole difference, as statements of the open transaction. Returns a result code. */
-static int sqlite_write_set(struct sqlite_store *store, struct live_set *set)
-{
-	int rc = SQLITE_OK;
-
-	for (size_t i = 0; rc == SQLITE_OK && i < set->room_count; i++)
-		rc = sqlite_write_room(store, set->rooms[i]);
-	for (size_t i = 0; rc == SQLITE_OK && i < set->callback_count; i++)
-		rc = sqlite_write_callback(store, &set->callbacks[i]);
-	for (size_t i = 0; rc == SQLITE_OK && i < set->mark_count; i++)
-		rc = sqlite_write_mark(store, set->marks[i]);
-	for (size_t i = 0; rc == SQLITE_OK && i < set->app_count; i++) /* last: a deleted app's callbacks end here */
-		rc = sqlite_write_app(store, set->apps[i]);
-	if (rc == SQLITE_OK && set->app_number_used)
-		rc = sqlite_write_number(store, set->app_number_next);
-	return rc;
+		(void)sqlite_writer_run(&store->writer, SQL_ROLLBACK); /* SQLite may have rolled back by itself */
 }
 
 static int sqlite_commit(struct store *base, struct live_set *set, struct error *err)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
-	int rc = sqlite_write_set(store, set);
+	int rc = sqlite_writer_write(&store->writer, set);
 
 	if (atomic_load(&store->sync_failed)) {
 		store_abandon(base);
 		return error_set(err, ERR_INTERNAL, "SQLite, checkpoint: a sync of %s failed", store->path);
 	}
 	if (rc == SQLITE_OK)
-		rc = sqlite_run(store->statements[SQL_COMMIT]);
+		rc = sqlite_writer_run(&store->writer, SQL_COMMIT);
 	if (rc != SQLITE_OK) {
 		(void)sqlite_fail(store->db, rc, "committing", err); /* returned below */
 		store_abandon(base);
@@ -451,8 +255,7 @@ static void sqlite_close(struct store *base)
 		(void)pthread_join(store->checkpoint_thread, NULL); /* ours, joined once */
 	}
 	(void)sqlite3_close(store->checkpoint_db); /* no statement is open in it */
-	for (size_t i = 0; i < SQL_WRITE_COUNT; i++)
-		(void)sqlite3_finalize(store->statements[i]); /* repeats old errors */
+	sqlite_writer_fini(&store->writer);
 	(void)sqlite3_close(store->db); /* the last close empties the log; the next open would as well */
 	tdestroy(store->apps, mem_free);
 	(void)pthread_cond_destroy(&store->checkpoint_wanted);
@@ -502,6 +305,14 @@ static int sqlite_lock(struct sqlite_store *store, struct error *err)
 	return 0;
 }
 
+static int sqlite_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES])
+{
+	for (size_t i = 0; i < STORE_SECRET_BYTES; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1) /* ends at the NUL: a short text is no secret */
+			return -1;
+	return 0;
+}
+
 static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 {
 	sqlite3_stmt *statement = NULL;
@@ -516,13 +327,15 @@ static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 
 		if (str_eq(key, STR("store_id")))
 			found += sscanf(value, "%16lx", &store->base.id) == 1;
+		else if (str_eq(key, STR("secret")))
+			found += sqlite_read_secret(value, store->base.secret) == 0;
 		else if (str_eq(key, STR("app_number_next")))
 			found += sscanf(value, "%10u", &store->app_number_next) == 1;
 	}
 	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
 	if (rc != SQLITE_DONE)
 		return sqlite_fail(store->db, rc, "reading the meta table", err);
-	if (found != 2)
+	if (found != 3)
 		return error_set(err, ERR_INTERNAL, "its meta table is incomplete");
 	return 0;
 }
@@ -545,14 +358,6 @@ static int sqlite_use_wal(sqlite3 *db, struct error *err)
 		result = 0;
 	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
 	return result;
-}
-
-static int sqlite_prepare_all(struct sqlite_store *store, struct error *err)
-{
-	for (size_t i = 0; i < SQL_WRITE_COUNT; i++)
-		if (sqlite_prepare(store->db, sqlite_write_sql[i], &store->statements[i], err))
-			return -1;
-	return 0;
 }
 
 static int sqlite_start_checkpoints(struct sqlite_store *store, struct error *err)
@@ -587,7 +392,8 @@ int store_sqlite_open(const struct store_sqlite_options *options, struct store *
 	if (sqlite_lock(store, err) || sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
 	    sqlite_check_schema(store->db, &version, err) || sqlite_use_wal(store->db, err) ||
 	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, err) || sqlite_read_meta(store, err) ||
-	    sqlite_load_apps(store, err) || sqlite_prepare_all(store, err) || sqlite_start_checkpoints(store, err))
+	    sqlite_load_apps(store, err) || sqlite_writer_init(&store->writer, store->db, err) ||
+	    sqlite_start_checkpoints(store, err))
 		goto fail;
 	sqlite3_wal_hook(store->db, sqlite_on_wal, store);
 	sqlite3_free(cache);

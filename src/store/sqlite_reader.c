@@ -13,7 +13,11 @@
 	X(SQL_ROOM_GET,                                                                                                \
 	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
 	X(SQL_ROOM_LIST, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "   \
-			 "AND visible >= ?3 ORDER BY id DESC LIMIT ?4")                                                \
+			 "ORDER BY id DESC LIMIT ?3")                                                                  \
+	X(SQL_ROOM_LIST_VISIBLE, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "                     \
+				 "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                 \
+				 "ORDER BY id DESC LIMIT ?3")                                                          \
+	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
 	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
 	X(SQL_PENDING_EACH, "SELECT sdkappid, min(due_ms) FROM callbacks WHERE state = 0 GROUP BY sdkappid")           \
 	X(SQL_CALLBACK_PENDING, "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE state = 0 AND sdkappid = ?1 " \
@@ -133,15 +137,32 @@ static int sqlite_room_list(struct store_reader *base, struct arena *arena, uint
 			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			    struct error *err)
 {
-	sqlite3_stmt *statement =
-		sqlite_query(base, SQL_ROOM_LIST, 4,
-			     (const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id),
-					       visible_only, (int64_t)limit});
+	sqlite3_stmt *statement = sqlite_query(
+		base, visible_only ? SQL_ROOM_LIST_VISIBLE : SQL_ROOM_LIST, 3,
+		(const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id), (int64_t)limit});
 	size_t count = 0;
 	int rc;
 
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
 		rooms_out[count++] = sqlite_read_room(statement, arena);
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	return 0;
+}
+
+static int sqlite_room_items(struct store_reader *base, struct arena *arena, int64_t room, enum item_kind kind,
+			     size_t limit, struct store_item *items_out, size_t *count_out, struct error *err)
+{
+	sqlite3_stmt *statement =
+		sqlite_query(base, SQL_ROOM_ITEMS, 3, (const int64_t[]){room, (int64_t)kind, (int64_t)limit});
+	size_t count = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		items_out[count++] = (struct store_item){.name = arena_dup(arena, sqlite_column_str(statement, 0)),
+							 .value = arena_dup(arena, sqlite_column_str(statement, 1)),
+							 .until_s = sqlite3_column_int64(statement, 2)};
 	if (sqlite_query_end(base, statement, rc, err))
 		return -1;
 	*count_out = count;
@@ -252,6 +273,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.app_get = sqlite_app_get,
 	.room_get = sqlite_room_get,
 	.room_list = sqlite_room_list,
+	.room_items = sqlite_room_items,
 	.room_count = sqlite_room_count,
 	.pending_each = sqlite_pending_each,
 	.callback_pending = sqlite_callback_pending,

@@ -28,6 +28,17 @@ static const char *const sqlite_steps[] = {
 	" event_ms INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, due_ms INTEGER NOT NULL,"
 	" attempt_ms INTEGER NOT NULL, http_status INTEGER NOT NULL, error TEXT NOT NULL) STRICT;"
 	"CREATE INDEX callbacks_pending ON callbacks (sdkappid, due_ms) WHERE state = 0;",
+	/* 2: what rooms keep (kind: enum item_kind), accounts, a secret of the store; lists of visible rooms need not step
+	 * over hidden ones; a room's info has a Notice. */
+	"CREATE TABLE room_items (room INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT "
+	"NULL,"
+	" until_s INTEGER NOT NULL, PRIMARY KEY (room, kind, name)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE accounts (number INTEGER NOT NULL, name TEXT NOT NULL, nick TEXT NOT NULL, face_url TEXT NOT "
+	"NULL,"
+	" create_ms INTEGER NOT NULL, PRIMARY KEY (number, name)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO meta VALUES ('secret', lower(hex(randomblob(32))));"
+	"CREATE INDEX rooms_visible ON rooms (id) WHERE visible = 1;"
+	"UPDATE rooms SET info = substr(info, 1, length(info) - 1) || ',\"Notice\":\"\"}';",
 };
 
 static int sqlite_read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)

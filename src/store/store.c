@@ -34,6 +34,11 @@ uint64_t store_id(const struct store *store)
 	return store->id;
 }
 
+struct secret store_secret(const struct store *store)
+{
+	return secret_of((struct str){(const char *)store->secret, sizeof(store->secret)});
+}
+
 void store_close(struct store **store)
 {
 	if (*store)
@@ -74,6 +79,12 @@ int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t n
 		    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
 {
 	return reader->ops->room_list(reader, arena, number, before_id, visible_only, limit, rooms_out, count_out, err);
+}
+
+int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind, size_t limit,
+		     struct store_item *items_out, size_t *count_out, struct error *err)
+{
+	return reader->ops->room_items(reader, arena, room, kind, limit, items_out, count_out, err);
 }
 
 int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err)

@@ -31,6 +31,12 @@ struct store_room {
 	struct str info;
 };
 
+struct store_item {
+	struct str name;
+	struct str value;
+	int64_t until_s; /* 0 for never; it may be over */
+};
+
 struct store_callback {
 	int64_t id;
 	uint32_t sdkappid;
@@ -63,6 +69,10 @@ void store_abandon(struct store *store);
 void store_tidy(struct store *store);
 /* Random, made once per store: with a callback's id it names an event for ever. */
 uint64_t store_id(const struct store *store);
+#define STORE_SECRET_BYTES 32
+/* Random, made once per store, to sign with what is handed out and shall come back unchanged. Lives as long as the
+ * store. */
+struct secret store_secret(const struct store *store);
 /* All readers must be closed. Accepts NULL. */
 void store_close(struct store **store);
 
@@ -84,6 +94,10 @@ MUST_CHECK int store_room_get(struct store_reader *reader, struct arena *arena, 
 MUST_CHECK int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			       bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			       struct error *err);
+/* The items of this kind that the room with this id keeps, by name, those that are over too, at most `limit`
+ * (ROOM_ITEM_COUNT_MAX is always enough). */
+MUST_CHECK int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
+				size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
 /* Counts the rows, for checks against the counter. Cost grows with the number of rooms. */
 MUST_CHECK int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err);
 /* Calls `each` for every app with pending callbacks, with the earliest time one is due. */

@@ -21,6 +21,8 @@ struct store_reader_ops {
 	int (*room_list)(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			 bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			 struct error *err);
+	int (*room_items)(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
+			  size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
 	int (*room_count)(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err);
 	int (*pending_each)(struct store_reader *reader, void (*each)(void *context, uint32_t sdkappid, int64_t due_ms),
 			    void *context, struct error *err);
@@ -33,6 +35,7 @@ struct store_reader_ops {
 struct store {
 	const struct store_ops *ops;
 	uint64_t id;
+	unsigned char secret[STORE_SECRET_BYTES];
 };
 
 struct store_reader {

@@ -209,8 +209,8 @@ static void test_store_room_comes_back_in_every_field(void **state)
 
 	memset(info, 'i', sizeof(info) - 1);
 	memcpy(info, "{\"\xe6\x88\xbf\":\"\\u0000'; DROP TABLE rooms;--", 33);
-	command.u.room_create.room_id = STR("!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\"0123456789abcdef");
-	assert_int_equal(command.u.room_create.room_id.len, HW_ROOM_ID_BYTES_MAX);
+	command.room_id = STR("!#$%&'()*+,-./:;<=>?@[\\]^_`{|}~\"0123456789abcdef");
+	assert_int_equal(command.room_id.len, HW_ROOM_ID_BYTES_MAX);
 	command.u.room_create.owner = STR("'owner'%_?1-0123456789-0123456789");
 	command.u.room_create.owner.len = HW_IDENTIFIER_BYTES_MAX;
 	command.u.room_create.visible = false;
@@ -220,9 +220,9 @@ static void test_store_room_comes_back_in_every_field(void **state)
 	fixture_add_app(fixture->store, APP, 5);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
 	assert_int_equal(
-		store_room_get(fixture->reader, &fixture->arena, 1, command.u.room_create.room_id, &room, &err), 1);
+		store_room_get(fixture->reader, &fixture->arena, 1, command.room_id, &room, &err), 1);
 	assert_true(room.id == app_id_make(1, 1));
-	assert_true(str_eq(room.room_id, command.u.room_create.room_id));
+	assert_true(str_eq(room.room_id, command.room_id));
 	assert_true(str_eq(room.owner, command.u.room_create.owner));
 	assert_int_equal(room.create_ms, 1234567890123);
 	assert_false(room.visible);

@@ -104,7 +104,7 @@ static inline struct fake_store *fake_store_new(void)
 	struct error err;
 
 	assert_int_equal(store_memory_open(&store->inner, &err), 0);
-	store->base = (struct store){&ops, store_id(store->inner)};
+	store->base = (struct store){.ops = &ops, .id = store_id(store->inner)};
 	assert_int_equal(pthread_mutex_init(&store->lock, NULL), 0);
 	assert_int_equal(pthread_cond_init(&store->changed, NULL), 0);
 	return store;

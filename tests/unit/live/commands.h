@@ -23,7 +23,7 @@ static inline struct command world_create(uint32_t sdkappid, const char *room_id
 	struct command command = world_command(COMMAND_ROOM_CREATE, sdkappid);
 
 	command.origin.operator_account = str_c(owner);
-	command.u.room_create.room_id = str_c(room_id);
+	command.room_id = str_c(room_id);
 	command.u.room_create.owner = str_c(owner);
 	command.u.room_create.visible = true;
 	command.u.room_create.info = STR("{}");
@@ -35,7 +35,7 @@ static inline struct command world_destroy(uint32_t sdkappid, const char *room_i
 	struct command command = world_command(COMMAND_ROOM_DESTROY, sdkappid);
 
 	command.origin.operator_account = str_c(by);
-	command.u.room_destroy.room_id = str_c(room_id);
+	command.room_id = str_c(room_id);
 	return command;
 }
 
