@@ -1,8 +1,8 @@
 /* Routes, checks and envelopes; see api.h and request.h.
  *
  * The checks, in this order, each with its own code: the path (60009), the method (60002), the query (60002), sdkappid
- * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), and
- * the body (60003). The status is 200 whatever the answer: the result is in the envelope, as with the vendor. */
+ * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), the
+ * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in the envelope, as with the vendor. */
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,28 +16,6 @@
 
 #define API_REPLY_BYTES_MAX (4 * 1024 * 1024)
 #define API_JSON STR("application/json")
-
-static const struct api_route api_routes[] = {
-	{"/v4/live_engine_http_srv/create_room", API_ADMIN, api_room_create, 0},
-	{"/v4/live_engine_http_srv/destroy_room", API_ADMIN, api_room_destroy, 0},
-	{"/v4/live_engine_http_srv/get_room_info", API_ADMIN, api_room_get, 0},
-	{"/v4/live_engine_http_srv/get_room_list", API_ADMIN, api_room_list, 0},
-	{"/v4/live_client/create_room", API_CLIENT, api_room_create, 0},
-	{"/v4/live_client/destroy_room", API_CLIENT, api_room_destroy, 0},
-	{"/v4/live_config/set_callback", API_ADMIN, api_callback_set, COMMAND_CALLBACK_SET},
-	{"/v4/live_config/update_callback", API_ADMIN, api_callback_set, COMMAND_CALLBACK_UPDATE},
-	{"/v4/live_config/get_callback", API_ADMIN, api_callback_get, 0},
-	{"/v4/live_config/delete_callback", API_ADMIN, api_callback_delete, 0},
-	{"/v4/live_config/set_callback_token", API_ADMIN, api_token_set, 0},
-	{"/v4/live_config/get_callback_token", API_ADMIN, api_token_get, 0},
-	{"/manage/v1/app_create", API_MANAGE, api_manage_app_create, 0},
-	{"/manage/v1/app_show", API_MANAGE, api_manage_app_show, 0},
-	{"/manage/v1/app_list", API_MANAGE, api_manage_app_list, 0},
-	{"/manage/v1/app_set", API_MANAGE, api_manage_app_set, 0},
-	{"/manage/v1/app_delete", API_MANAGE, api_manage_app_delete, 0},
-	{"/manage/v1/callback_list", API_MANAGE, api_manage_callback_list, 0},
-	{"/healthz", API_OPEN, api_health, 0},
-};
 
 /* ---- answers ---- */
 
@@ -64,18 +42,21 @@ void api_answer(struct api_request *request, int code, const char *text)
 	}
 	buf_init(&reply, API_REPLY_BYTES_MAX + 1024);
 	api_append_envelope(&reply, code, text ? text : hw_code_text(code), request->id);
+	if (code == HW_OK)
+		buf_append_str(&reply, buf_str(&request->beside));
 	if (code == HW_OK && request->response.len) {
 		buf_append_c(&reply, ",\"Response\":");
 		buf_append_str(&reply, buf_str(&request->response));
 	}
 	buf_append_char(&reply, '}');
-	assert(buf_ok(&reply));
+	assert(buf_ok(&reply)); /* beside is as long as a request body at most */
 	log_event(code == HW_INTERNAL ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "request", LOG_C("request_id", request->id),
 		  LOG_C("path", request->route ? request->route->path : "unknown"),
 		  LOG_U64("app", request->app ? request->app->config.sdkappid : 0), LOG_I64("code", code));
 	directory_release(request->app);
 	json_decref(request->body);
 	buf_fini(&request->response);
+	buf_fini(&request->beside);
 	http_call_reply(call, 200, API_JSON, buf_str(&reply));
 	buf_fini(&reply);
 }
@@ -126,7 +107,7 @@ struct api_request *api_request_of_read(struct engine_read *read)
 static void api_answer_unqueued(struct api_request *request, const struct error *err)
 {
 	if (err->class == ERR_BUSY)
-		api_answer(request, HW_API_BUSY, NULL);
+		api_answer(request, HW_API_BUSY, "too frequent: the backend's queue is full, try again");
 	else
 		api_answer(request, HW_TIMED_OUT, "the backend is shutting down");
 }
@@ -180,96 +161,6 @@ void api_read_failed(struct api_request *request, const struct error *err)
 	log_event(LOG_LEVEL_ERROR, "read_failed", LOG_C("request_id", request->id), LOG_C("error", err->text));
 	request->code = HW_INTERNAL;
 	(void)str_copy(request->text, sizeof(request->text), STR("the backend's store failed; try again")); /* fits */
-}
-
-/* ---- fields of the body ---- */
-
-int api_take_str(struct api_request *request, const json_t *object, const char *key, size_t bytes_min, size_t bytes_max,
-		 struct str *out)
-{
-	struct str value;
-	enum json_found found = json_field_str(object, key, &value);
-
-	if (found == JSON_ABSENT)
-		return 0;
-	if (found == JSON_WRONG || value.len < bytes_min || value.len > bytes_max) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s must be a string of %zu to %zu bytes", key, bytes_min,
-				bytes_max);
-		return -1;
-	}
-	if (!api_is_plain_text(value)) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s must not hold control characters", key);
-		return -1;
-	}
-	*out = value;
-	return 1;
-}
-
-int api_need_str(struct api_request *request, const json_t *object, const char *key, size_t bytes_min, size_t bytes_max,
-		 struct str *out)
-{
-	int found = api_take_str(request, object, key, bytes_min, bytes_max, out);
-
-	if (found == 0)
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s is required", key);
-	return found == 1 ? 0 : -1;
-}
-
-int api_take_u64(struct api_request *request, const json_t *object, const char *key, uint64_t min, uint64_t max,
-		 uint64_t *out)
-{
-	int64_t value;
-	enum json_found found = json_field_i64(object, key, (int64_t)min, (int64_t)max, &value);
-
-	if (found == JSON_WRONG) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s must be an integer from %llu to %llu", key,
-				(unsigned long long)min, (unsigned long long)max);
-		return -1;
-	}
-	if (found == JSON_ABSENT)
-		return 0;
-	*out = (uint64_t)value;
-	return 1;
-}
-
-int api_need_u64(struct api_request *request, const json_t *object, const char *key, uint64_t min, uint64_t max,
-		 uint64_t *out)
-{
-	int found = api_take_u64(request, object, key, min, max, out);
-
-	if (found == 0)
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s is required", key);
-	return found == 1 ? 0 : -1;
-}
-
-int api_take_bool(struct api_request *request, const json_t *object, const char *key, bool *out)
-{
-	enum json_found found = json_field_bool(object, key, out);
-
-	if (found == JSON_WRONG) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "%s must be true or false", key);
-		return -1;
-	}
-	return found == JSON_FOUND;
-}
-
-bool api_is_plain_text(struct str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-			return false;
-	return true;
-}
-
-int api_need_room_id(struct api_request *request, const json_t *object, struct str *out)
-{
-	if (api_need_str(request, object, "RoomId", 1, HW_ROOM_ID_BYTES_MAX, out))
-		return -1;
-	if (!str_is_printable_ascii(*out)) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "RoomId must be printable ASCII");
-		return -1;
-	}
-	return 0;
 }
 
 /* ---- checks of the request ---- */
@@ -355,6 +246,20 @@ static int api_check_query(struct api_request *request)
 	return 0;
 }
 
+/* Counts the call, now that it is known whose it is. Returns 0, or -1 when the request was answered. */
+static int api_check_rate(struct api_request *request)
+{
+	int code = rate_admit(request->api->rate, request->app->config.sdkappid, api_route_index(request->route),
+			      request->route->rate, clock_mono_ns());
+
+	if (code == HW_OK)
+		return 0;
+	api_answer(request, code,
+		   code == HW_API_BUSY ? "too frequent: this app calls this command more often than it may, try again"
+				       : NULL);
+	return -1;
+}
+
 static int api_check_admin_token(struct api_request *request)
 {
 	struct str header = http_call_header(request->call, STR("authorization"));
@@ -384,14 +289,6 @@ static int api_check_body(struct api_request *request)
 		return -1;
 	}
 	return 0;
-}
-
-static const struct api_route *api_find_route(struct str path)
-{
-	for (size_t i = 0; i < ARRAY_LEN(api_routes); i++)
-		if (str_eq(path, str_c(api_routes[i].path)))
-			return &api_routes[i];
-	return NULL;
 }
 
 /* ---- the client's address ---- */
@@ -452,17 +349,31 @@ static struct str api_client_ip(const struct api *api, struct http_call *call, s
 
 /* ---- entry ---- */
 
+static int api_check_request(struct api_request *request)
+{
+	if (request->route->access == API_MANAGE ? api_check_admin_token(request)
+						 : api_check_query(request) || api_check_rate(request))
+		return -1;
+	return api_check_body(request);
+}
+
 void api_handle(void *context, struct http_call *call)
 {
 	struct api *api = context;
 	struct arena *arena = http_call_arena(call);
 	struct api_request *request = arena_new(arena, struct api_request);
 
+	if (str_starts_with(http_call_path(call), STR(API_CLIENT_PREFIX))) {
+		if (cors_preflight(api->cors, call))
+			return;
+		cors_answer(api->cors, call);
+	}
 	request->api = api;
 	request->call = call;
 	request->arena = arena;
 	api_make_request_id(api_request_thread(request), request->id);
 	buf_init(&request->response, API_REPLY_BYTES_MAX);
+	buf_init(&request->beside, API_REPLY_BYTES_MAX);
 	request->route = api_find_route(http_call_path(call));
 	if (!request->route) {
 		api_answer(request, HW_NO_RESOURCE, NULL);
@@ -477,11 +388,8 @@ void api_handle(void *context, struct http_call *call)
 		return;
 	}
 	request->client_ip = api_client_ip(api, call, arena);
-	if (request->route->access == API_MANAGE ? api_check_admin_token(request) : api_check_query(request))
-		return;
-	if (api_check_body(request))
-		return;
-	request->route->handle(request);
+	if (api_check_request(request) == 0)
+		request->route->handle(request);
 }
 
 void api_health(struct api_request *request)
@@ -518,6 +426,15 @@ int api_check_proxies(const char *text, struct error *err)
 	return result;
 }
 
+int api_check_origins(const char *text, struct error *err)
+{
+	struct cors *cors = NULL;
+	int result = cors_open(text, &cors, err);
+
+	cors_close(&cors);
+	return result;
+}
+
 int api_open(const struct api_options *options, struct api **api_out, struct error *err)
 {
 	struct api *api = mem_zalloc(sizeof(*api));
@@ -530,7 +447,9 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
 	api->threads = api_threads_new(options->thread_count);
-	if (api_read_proxies(api, options->trusted_proxies, err)) {
+	api->rate = rate_new(&options->rates, api_route_count());
+	if (api_read_proxies(api, options->trusted_proxies, err) ||
+	    cors_open(options->client_origins, &api->cors, err)) {
 		api_close(&api);
 		return -1;
 	}
@@ -550,6 +469,8 @@ void api_close(struct api **api_ptr)
 	mem_free((void *)(uintptr_t)token.ptr);
 	api_threads_free(&api->threads, api->thread_count);
 	mem_free(api->proxies);
+	rate_free(&api->rate);
+	cors_close(&api->cors);
 	mem_free(api);
 	*api_ptr = NULL;
 }

@@ -1,10 +1,11 @@
 #pragma once
 /* What the backend answers over HTTP: the vendor's server API for app admins (/v4/live_engine_http_srv/ and
- * /v4/live_config/), Highwater's own client path (/v4/live_client/) and the management API (/manage/v1/). docs/api.md
- * lists every command.
+ * /v4/live_config/, /v4/im_open_login_svc/), Highwater's own client path (/v4/live_client/) and the management API
+ * (/manage/v1/). docs/api.md lists every command.
  *
  * A request is checked on its loop thread (route, query, signature, body), turned into a command for the engine, and
  * answered when the command is durable. Nothing here blocks. */
+#include "api/rate.h"
 #include "engine/engine.h"
 #include "hook/hook.h"
 #include "http/server.h"
@@ -16,15 +17,20 @@ struct api_options {
 	struct hook *hook;	     /* borrowed; for the state of deliveries */
 	struct secret admin_token;   /* for the management API, 16 to 256 bytes; copied */
 	const char *trusted_proxies; /* addresses, comma-separated, whose X-Forwarded-For is believed; "" for none */
-	unsigned thread_count;	     /* of the HTTP server */
-	uint64_t body_bytes_max;     /* of the HTTP server, for the text of the refusal */
+	const char *client_origins;  /* see cors.h; for /v4/live_client/ */
+	struct rate_limits rates;
+	unsigned thread_count;	 /* of the HTTP server */
+	uint64_t body_bytes_max; /* of the HTTP server, for the text of the refusal */
 };
 
 /* The rule for `trusted_proxies`, for who checks settings before anything is opened. Errors ERR_INVALID, naming
  * http.trusted_proxies. */
 MUST_CHECK int api_check_proxies(const char *text, struct error *err);
 
-/* Errors ERR_INVALID (a proxy that is no address). */
+/* The same for `client_origins` and client.origins. */
+MUST_CHECK int api_check_origins(const char *text, struct error *err);
+
+/* Errors ERR_INVALID (a proxy that is no address, an origin that is none). */
 MUST_CHECK int api_open(const struct api_options *options, struct api **api_out, struct error *err);
 /* Every call must have been answered. Accepts NULL. */
 void api_close(struct api **api);

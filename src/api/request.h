@@ -5,6 +5,8 @@
  * (api_answer) or submits a command or a read, whose mail answers later on the same thread. Answering releases
  * everything; the request must not be touched afterwards. */
 #include "api/api.h"
+#include "api/cors.h"
+#include "api/rate.h"
 #include "base/json.h"
 
 #include <highwater/code.h>
@@ -21,12 +23,20 @@ enum api_access {
 
 struct api_request;
 
+#define API_CLIENT_PREFIX "/v4/live_client/"
+
 struct api_route {
 	const char *path;
 	enum api_access access;
 	void (*handle)(struct api_request *request);
 	int command; /* for handlers that serve several routes; an enum command_type */
+	enum rate_class rate;
 };
+
+/* The route of a path; of a call of the vendor's that is not supported the one that says so; NULL for others. */
+const struct api_route *api_find_route(struct str path);
+size_t api_route_index(const struct api_route *route); /* below api_route_count */
+size_t api_route_count(void);
 
 struct api_request {
 	struct api *api;
@@ -51,10 +61,16 @@ struct api_request {
 		uint64_t count;	   /* of rows on a page */
 		uint32_t sdkappid;
 		bool reveal_key;
+		enum item_kind kind;
+		uint64_t offset;
+		bool paged;		 /* the answer tells where the next page starts */
+		const struct str *names; /* wanted ones; none: all */
+		size_t name_count;
 	} look;	  /* what a read looks for, checked by its handler */
 	int code; /* outcome of a read, set on the reader thread */
 	char text[192];
-	struct buf response; /* JSON of "Response", built by handlers; freed by the answer */
+	struct buf response; /* JSON of "Response", built by handlers; freed by the answer, as the next one */
+	struct buf beside;   /* `,"Name":value` that stands beside it in the envelope; for ErrorCode 0 */
 };
 
 /* Everything per loop thread, so that nothing is shared. */
@@ -95,6 +111,16 @@ MUST_CHECK int api_take_str(struct api_request *request, const json_t *object, c
 MUST_CHECK int api_take_u64(struct api_request *request, const json_t *object, const char *key, uint64_t min,
 			    uint64_t max, uint64_t *out);
 MUST_CHECK int api_take_bool(struct api_request *request, const json_t *object, const char *key, bool *out);
+/* -1 when it is no name of an account; `key` is the field that holds it. */
+MUST_CHECK int api_check_account(struct api_request *request, const char *key, struct str account);
+/* An array of strings in the body, as a list in the arena without those given twice. */
+struct api_names_rule {
+	const char *key;
+	size_t count_max; /* elements; at least one is needed */
+	bool accounts;	  /* each must be the name of an account */
+};
+MUST_CHECK int api_need_names(struct api_request *request, const struct api_names_rule *rule,
+			      const struct str **names_out, size_t *count_out);
 /* True when there is no control character in it. */
 bool api_is_plain_text(struct str text);
 /* RoomId of the body or of RoomInfo: printable ASCII up to its limit. */
@@ -106,6 +132,8 @@ struct api {
 	struct secret admin_token; /* owned bytes */
 	char (*proxies)[HW_IP_BYTES_MAX + 1];
 	size_t proxy_count;
+	struct cors *cors;
+	struct rate *rate;
 	struct api_thread *threads;
 	unsigned thread_count;
 	uint64_t body_bytes_max;
@@ -120,6 +148,24 @@ void api_room_create(struct api_request *request);
 void api_room_destroy(struct api_request *request);
 void api_room_get(struct api_request *request);
 void api_room_list(struct api_request *request);
+void api_room_update(struct api_request *request);
+void api_room_change_owner(struct api_request *request);
+void api_room_statistic(struct api_request *request);
+void api_metadata_set(struct api_request *request);
+void api_metadata_get(struct api_request *request);
+void api_metadata_delete(struct api_request *request);
+void api_admins_modify(struct api_request *request);
+void api_admins_get(struct api_request *request);
+void api_robots_change(struct api_request *request);
+void api_robots_get(struct api_request *request);
+void api_member_mute(struct api_request *request);
+void api_member_ban(struct api_request *request);
+void api_member_unban(struct api_request *request);
+void api_muted_get(struct api_request *request);
+void api_banned_get(struct api_request *request);
+void api_account_import(struct api_request *request);
+void api_account_import_many(struct api_request *request);
+void api_not_supported(struct api_request *request);
 void api_callback_set(struct api_request *request);
 void api_callback_get(struct api_request *request);
 void api_callback_delete(struct api_request *request);

@@ -11,12 +11,15 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REMOTE_TOKEN_BYTES_MAX 256
 #define REMOTE_REPLY_BYTES_MAX (8 * 1024 * 1024)
 #define REMOTE_URL_BYTES_MAX 8192
 #define REMOTE_SERVER "--server or HIGHWATER_SERVER: "
 #define REMOTE_SIG_EXPIRE_S 600 /* of a UserSig made for one call */
+#define REMOTE_BUSY_PAUSE_MS 100
+#define REMOTE_BUSY_TRIES 50 /* five seconds, then the refusal is shown */
 
 /* ---- one exchange ---- */
 
@@ -264,6 +267,23 @@ int remote_run_manage(const struct cli_line *line, const char *command, const st
 	return remote_judge(line, remote_manage(&remote, command, buf_str(body), answer_out, &err), answer_out, &err);
 }
 
+/* Waits out the server's rates: a call that came too often did nothing, so it may be sent again. */
+static int remote_send_patiently(const struct remote *remote, const struct remote_sender *sender, const char *path,
+				 struct str body, struct remote_answer *answer_out, struct error *err)
+{
+	const struct timespec pause = {.tv_nsec = REMOTE_BUSY_PAUSE_MS * 1000000L};
+	int result;
+
+	for (unsigned tries = 0;; tries++) {
+		result = remote_send(remote, sender, path, body, answer_out, err);
+		if (result || tries == REMOTE_BUSY_TRIES ||
+		    (answer_out->code != HW_API_BUSY && answer_out->code != HW_APP_BUSY))
+			return result;
+		remote_answer_free(answer_out);
+		(void)nanosleep(&pause, NULL); /* one that is cut short only asks sooner */
+	}
+}
+
 int remote_run_send(const struct cli_line *line, const struct remote_sender *sender, const char *path,
 		    const struct buf *body, struct remote_answer *answer_out)
 {
@@ -273,8 +293,8 @@ int remote_run_send(const struct cli_line *line, const struct remote_sender *sen
 
 	if (exit != CLI_DONE)
 		return exit;
-	return remote_judge(line, remote_send(&remote, sender, path, buf_str(body), answer_out, &err), answer_out,
-			    &err);
+	return remote_judge(line, remote_send_patiently(&remote, sender, path, buf_str(body), answer_out, &err),
+			    answer_out, &err);
 }
 
 static int remote_key_from_server(const struct cli_line *line, struct remote_sender *out)

@@ -26,6 +26,8 @@
 struct serve_settings {
 	struct service_http http;
 	char *trusted_proxies;
+	char *client_origins;
+	struct rate_limits rates;
 	char *data_dir;
 	uint64_t store_cache;
 	uint64_t store_wal_max;
@@ -60,6 +62,20 @@ static const struct setting serve_rows[] = {
 	SERVICE_HTTP_ROWS(serve_settings, "127.0.0.1:8080", "0"),
 	SERVE_ROW("http.trusted_proxies", SETTING_TEXT, trusted_proxies, "", 0, 4000,
 		  "Addresses of proxies, with commas between, whose X-Forwarded-For is believed."),
+	SERVE_ROW("client.origins", SETTING_TEXT, client_origins, "*", 0, 4000,
+		  "Web origins whose pages may use the client path, with commas between; * for all, empty for none."),
+	SERVE_ROW("rate.api", SETTING_COUNT, rates.api, "200", 0, RATE_PER_SECOND_MAX,
+		  "Calls per second of one app and command on the server API; 0 for no limit, as in all of rate."),
+	SERVE_ROW("rate.slow", SETTING_COUNT, rates.slow, "100", 0, RATE_PER_SECOND_MAX,
+		  "The same for the commands of robots and statistics."),
+	SERVE_ROW("rate.list", SETTING_COUNT, rates.list, "10", 0, RATE_PER_SECOND_MAX,
+		  "The same for get_room_list of the server API."),
+	SERVE_ROW("rate.client", SETTING_COUNT, rates.client, "200", 0, RATE_PER_SECOND_MAX,
+		  "The same for the commands of the client path, over all users of the app."),
+	SERVE_ROW("rate.app", SETTING_COUNT, rates.app, "0", 0, RATE_PER_SECOND_MAX,
+		  "Calls per second of one app over all commands of server API and client path."),
+	SERVE_ROW("rate.room_id", SETTING_DURATION, rates.room_id_ms, "1s", 0, RATE_ROOM_ID_MS_MAX,
+		  "How long after its creation the id of a room cannot be used again when the room was destroyed."),
 	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
 		  "Folder of the database and the admin token; made when missing, for its owner only."),
 	SERVE_ROW("store.cache", SETTING_SIZE, store_cache, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
@@ -137,6 +153,7 @@ static int serve_check(void *target, struct error *err)
 	const struct serve_settings *settings = &serve->settings;
 
 	return service_http_check(&settings->http, err) || api_check_proxies(settings->trusted_proxies, err) ||
+			       api_check_origins(settings->client_origins, err) ||
 			       serve_check_callback(settings, err) ||
 			       serve_choice("callback.on_fail", settings->on_fail, &serve->verdict.on_fail, err) ||
 			       serve_choice("callback.on_unparsable", settings->on_unparsable,
@@ -249,6 +266,8 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.hook = serve->hook,
 		.admin_token = secret_of(buf_str(&serve->token)),
 		.trusted_proxies = serve->settings.trusted_proxies,
+		.client_origins = serve->settings.client_origins,
+		.rates = serve->settings.rates,
 		.thread_count = server.thread_count,
 		.body_bytes_max = server.body_bytes_max,
 	};
