@@ -3,12 +3,15 @@
 #include "api/request.h"
 #include "base/mem.h"
 #include "hook/request.h"
+#include "live/key.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define MANAGE_PAGE_COUNT_MAX 100
 #define MANAGE_KEY_BYTES 32 /* random bytes of a key made here; twice as many hexadecimal digits */
+#define MANAGE_OVERLAP_DEFAULT_S 86400
+#define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
 
 /* ---- reading an app from the body ---- */
 
@@ -30,7 +33,7 @@ static int manage_take_thresholds(struct api_request *request, struct alert_poli
 			goto bad;
 		policy->thresholds[policy->threshold_count++] = (uint8_t)value;
 	}
-	*fields |= APP_FIELD_ALERT;
+	*fields |= APP_FIELD_THRESHOLDS;
 	return 0;
 bad:
 	api_refuse_with(request, HW_BAD_PARAMETER, "Thresholds must be 1 to %d percentages from 1 to 100, rising",
@@ -48,7 +51,7 @@ static int manage_take_alert(struct api_request *request, struct alert_policy *p
 		api_answer(request, HW_BAD_PARAMETER, "AlertMode must be every, edge or step");
 		return -1;
 	}
-	*fields |= found == 1 ? APP_FIELD_ALERT : 0;
+	*fields |= found == 1 ? APP_FIELD_ALERT_MODE : 0;
 	if (found < 0 || manage_take_thresholds(request, policy, fields))
 		return -1;
 	found = api_take_u64(request, request->body, "RearmMargin", 0, 50, &number);
@@ -56,14 +59,14 @@ static int manage_take_alert(struct api_request *request, struct alert_policy *p
 		return -1;
 	if (found) {
 		policy->rearm_margin = (uint8_t)number;
-		*fields |= APP_FIELD_ALERT;
+		*fields |= APP_FIELD_REARM_MARGIN;
 	}
 	found = api_take_u64(request, request->body, "StepPercent", 1, 50, &number);
 	if (found < 0)
 		return -1;
 	if (found) {
 		policy->step_percent = (uint8_t)number;
-		*fields |= APP_FIELD_ALERT;
+		*fields |= APP_FIELD_STEP_PERCENT;
 	}
 	return 0;
 }
@@ -112,15 +115,17 @@ static int manage_take_app(struct api_request *request, struct app_config *confi
 	if (found < 0)
 		return -1;
 	if (found) {
-		memset(config->key, 0, sizeof(config->key));
-		memcpy(config->key, key.ptr, key.len);
-		config->key_len = (uint16_t)key.len;
+		app_key_add(config, key, 0);
 		*fields |= APP_FIELD_KEY;
 	}
 	found = api_take_bool(request, request->body, "CallbackOverwrite", &config->callback_overwrite);
 	if (found < 0)
 		return -1;
 	*fields |= found ? APP_FIELD_CALLBACK_OVERWRITE : 0;
+	found = api_take_bool(request, request->body, "AccountsRequired", &config->accounts_required);
+	if (found < 0)
+		return -1;
+	*fields |= found ? APP_FIELD_ACCOUNTS_REQUIRED : 0;
 	return manage_take_alert(request, &config->alert, fields) || manage_take_admins(request, config, fields) ? -1
 														 : 0;
 }
@@ -135,14 +140,21 @@ static int manage_need_sdkappid(struct api_request *request, uint32_t *out)
 	return 0;
 }
 
-static int manage_check(struct api_request *request, const struct app_config *config)
+/* A random key, in the arena. */
+static struct str manage_make_key(struct arena *arena)
 {
-	struct error err;
+	unsigned char random[MANAGE_KEY_BYTES];
+	struct str key;
+	struct buf hex;
 
-	if (app_config_check(config, &err) == 0)
-		return 0;
-	api_answer(request, HW_BAD_PARAMETER, err.text);
-	return -1;
+	random_bytes(random, sizeof(random));
+	buf_init(&hex, 2 * sizeof(random));
+	buf_append_hex(&hex, random, sizeof(random));
+	key = arena_dup(arena, buf_str(&hex));
+	mem_wipe(random, sizeof(random));
+	mem_wipe(hex.ptr, hex.len);
+	buf_fini(&hex);
+	return key;
 }
 
 /* ---- writing an app ---- */
@@ -153,6 +165,19 @@ static void manage_append_policy(struct buf *out, const struct alert_policy *pol
 	for (unsigned i = 0; i < policy->threshold_count; i++)
 		buf_printf(out, "%s%u", i ? "," : "", policy->thresholds[i]);
 	buf_printf(out, "],\"RearmMargin\":%u,\"StepPercent\":%u", policy->rearm_margin, policy->step_percent);
+}
+
+static void manage_append_key(struct buf *out, const struct app_config *config, unsigned index, bool reveal)
+{
+	const struct app_key_entry *key = &config->keys[index];
+
+	buf_printf(out, "%s{\"KeyId\":%" PRIu32 ",\"CreateTime\":%" PRId64 ",\"ExpireTime\":%" PRId64, index ? "," : "",
+		   key->id, key->create_ms, key->expire_ms);
+	if (reveal) {
+		buf_append_c(out, ",\"Key\":");
+		buf_append_json_string(out, secret_reveal(app_key_at(config, index)));
+	}
+	buf_append_char(out, '}');
 }
 
 static void manage_append_app(struct buf *out, const struct app_config *config, const struct app_state *state,
@@ -175,8 +200,13 @@ static void manage_append_app(struct buf *out, const struct app_config *config, 
 	buf_append_json_string(out, str_c(config->callback_url));
 	buf_append_c(out, ",\"CallbackCommandList\":");
 	api_append_callback_commands(out, config->callback_commands);
-	buf_printf(out, ",\"IsTokenEnable\":%s", config->token_set && config->token_enabled ? "true" : "false");
-	if (reveal_key) {
+	buf_printf(out, ",\"IsTokenEnable\":%s,\"AccountsRequired\":%s,\"Keys\":[",
+		   config->token_set && config->token_enabled ? "true" : "false",
+		   config->accounts_required ? "true" : "false");
+	for (unsigned i = 0; i < config->key_count; i++)
+		manage_append_key(out, config, i, reveal_key);
+	buf_append_char(out, ']');
+	if (reveal_key && config->key_count) {
 		buf_append_c(out, ",\"Key\":");
 		buf_append_json_string(out, secret_reveal(app_key(config)));
 	}
@@ -195,6 +225,7 @@ static void manage_app_created(struct mail *mail)
 		struct app_config made = *command->u.app_create;
 
 		made.create_ms = command->origin.wall_ms;
+		app_key_stamp(&made, command->origin.wall_ms);
 		manage_append_app(&request->response, &made, &state, true); /* the only time the key is shown unasked */
 	}
 	api_answer(request, command->code, command->text);
@@ -204,6 +235,7 @@ void api_manage_app_create(struct api_request *request)
 {
 	struct app_config *config = arena_new(request->arena, struct app_config);
 	unsigned fields = 0;
+	struct error err;
 
 	app_config_init(config);
 	(void)str_copy(config->admins[0], sizeof(config->admins[0]),
@@ -211,20 +243,12 @@ void api_manage_app_create(struct api_request *request)
 	config->admin_count = 1;
 	if (manage_need_sdkappid(request, &config->sdkappid) || manage_take_app(request, config, &fields))
 		return;
-	if (!(fields & APP_FIELD_KEY)) {
-		unsigned char random[MANAGE_KEY_BYTES];
-		struct buf hex;
-
-		random_bytes(random, sizeof(random));
-		buf_init(&hex, sizeof(config->key));
-		buf_append_hex(&hex, random, sizeof(random));
-		memcpy(config->key, hex.ptr, hex.len);
-		config->key_len = (uint16_t)hex.len;
-		mem_wipe(hex.ptr, hex.len);
-		buf_fini(&hex);
-	}
-	if (manage_check(request, config))
+	if (!(fields & APP_FIELD_KEY))
+		app_key_add(config, manage_make_key(request->arena), 0);
+	if (app_config_check(config, &err)) {
+		api_answer(request, HW_BAD_PARAMETER, err.text);
 		return;
+	}
 	request->job.command.u.app_create = config;
 	api_submit(request, COMMAND_APP_CREATE, config->sdkappid, manage_app_created);
 }
@@ -235,21 +259,13 @@ void api_manage_app_set(struct api_request *request)
 	unsigned fields = 0;
 	uint32_t sdkappid;
 
-	if (manage_need_sdkappid(request, &sdkappid))
-		return;
-	request->app = directory_acquire(engine_directory(request->api->engine), sdkappid);
-	if (!request->app) {
-		api_answer(request, HW_UNKNOWN_SDKAPPID, NULL);
-		return;
-	}
-	*config = request->app->config; /* fields of the policy that are absent keep their value */
-	if (manage_take_app(request, config, &fields) || manage_check(request, config))
+	app_config_init(config);
+	if (manage_need_sdkappid(request, &sdkappid) || manage_take_app(request, config, &fields))
 		return;
 	if (!fields) {
 		api_answer(request, HW_BAD_PARAMETER,
 			   "nothing to set: give MaxRoomCount, AlertMode, Thresholds, RearmMargin, StepPercent, Key, "
-			   "Admins "
-			   "or CallbackOverwrite");
+			   "Admins, CallbackOverwrite or AccountsRequired");
 		return;
 	}
 	request->job.command.u.app_set.fields = fields;
@@ -265,6 +281,52 @@ void api_manage_app_delete(struct api_request *request)
 	    api_take_bool(request, request->body, "Force", &request->job.command.u.app_delete.force) < 0)
 		return;
 	api_submit(request, COMMAND_APP_DELETE, sdkappid, api_command_done);
+}
+
+/* ---- keys ---- */
+
+static void manage_key_rotated(struct mail *mail)
+{
+	struct api_request *request = api_request_of_job(mail);
+	const struct command *command = &request->job.command;
+
+	if (command->code == HW_OK) {
+		buf_printf(&request->response, "{\"KeyId\":%" PRIu32 ",\"Key\":", command->key_id);
+		buf_append_json_string(&request->response, command->u.key_rotate.key);
+		buf_append_char(&request->response, '}');
+	}
+	api_answer(request, command->code, command->text);
+}
+
+void api_manage_key_rotate(struct api_request *request)
+{
+	struct command *command = &request->job.command;
+	uint64_t overlap_s = MANAGE_OVERLAP_DEFAULT_S;
+	uint32_t sdkappid;
+	int found;
+
+	if (manage_need_sdkappid(request, &sdkappid))
+		return;
+	found = api_take_str(request, request->body, "Key", APP_KEY_BYTES_MIN, HW_USERSIG_KEY_BYTES_MAX,
+			     &command->u.key_rotate.key);
+	if (found < 0 || api_take_u64(request, request->body, "Overlap", 0, MANAGE_OVERLAP_MAX_S, &overlap_s) < 0)
+		return;
+	if (!found)
+		command->u.key_rotate.key = manage_make_key(request->arena);
+	command->u.key_rotate.overlap_ms = (int64_t)overlap_s * 1000;
+	api_submit(request, COMMAND_KEY_ROTATE, sdkappid, manage_key_rotated);
+}
+
+void api_manage_key_revoke(struct api_request *request)
+{
+	uint32_t sdkappid;
+	uint64_t key_id;
+
+	if (manage_need_sdkappid(request, &sdkappid) ||
+	    api_need_u64(request, request->body, "KeyId", 1, APP_KEY_ID_MAX, &key_id))
+		return;
+	request->job.command.u.key_revoke.key_id = (uint32_t)key_id;
+	api_submit(request, COMMAND_KEY_REVOKE, sdkappid, api_command_done);
 }
 
 /* ---- looking ---- */

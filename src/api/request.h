@@ -176,5 +176,7 @@ void api_manage_app_show(struct api_request *request);
 void api_manage_app_list(struct api_request *request);
 void api_manage_app_set(struct api_request *request);
 void api_manage_app_delete(struct api_request *request);
+void api_manage_key_rotate(struct api_request *request);
+void api_manage_key_revoke(struct api_request *request);
 void api_manage_callback_list(struct api_request *request);
 void api_health(struct api_request *request);

@@ -53,6 +53,8 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/app_list", API_MANAGE, api_manage_app_list, 0, RATE_NONE},
 	{"/manage/v1/app_set", API_MANAGE, api_manage_app_set, 0, RATE_NONE},
 	{"/manage/v1/app_delete", API_MANAGE, api_manage_app_delete, 0, RATE_NONE},
+	{"/manage/v1/app_key_rotate", API_MANAGE, api_manage_key_rotate, 0, RATE_NONE},
+	{"/manage/v1/app_key_revoke", API_MANAGE, api_manage_key_revoke, 0, RATE_NONE},
 	{"/manage/v1/callback_list", API_MANAGE, api_manage_callback_list, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };

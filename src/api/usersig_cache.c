@@ -2,8 +2,12 @@
  *
  * A verification costs a microsecond or two, a hit a fraction of it. The cache is a fixed table per loop thread, keyed
  * by a seeded hash of app, identifier and the whole signature, compared in full. An entry holds the generation of the
- * app's configuration under which it verified, so a changed key makes all of the app's entries useless at once.
- * Failures are never cached, so nobody can fill it with rubbish. */
+ * app's configuration under which it verified, so a changed or revoked key makes all of the app's entries useless at
+ * once, and it ends when the signature or the key that made it ends. Failures are never cached, so nobody can fill it
+ * with rubbish.
+ *
+ * Every key of the app that has not expired is tried, the newest first. Which one it is matters for one answer only,
+ * that of a wrong key; so the first other answer is the answer. */
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -18,7 +22,7 @@ struct usersig_entry {
 	uint32_t sdkappid;
 	char identifier[HW_IDENTIFIER_BYTES_MAX + 1];
 	struct str sig; /* owned */
-	int64_t end_s;	/* valid while now <= end_s */
+	int64_t end_ms; /* valid while now <= end_ms */
 };
 
 struct api_thread {
@@ -86,35 +90,61 @@ static struct usersig_entry *usersig_slot(struct api_thread *thread, uint32_t sd
 }
 
 static bool usersig_entry_is(const struct usersig_entry *entry, const struct api_request *request, struct str usersig,
-			     int64_t now_s)
+			     int64_t now_ms)
 {
 	return entry->generation == request->app->generation && entry->sdkappid == request->app->config.sdkappid &&
-	       now_s <= entry->end_s && str_eq(str_c(entry->identifier), request->identifier) &&
+	       now_ms <= entry->end_ms && str_eq(str_c(entry->identifier), request->identifier) &&
 	       str_eq_secret(entry->sig, usersig);
+}
+
+/* When a signature ends that `key` made. The signature is valid through the whole of its last second. */
+static int64_t usersig_end_ms(const struct hw_usersig_facts *facts, const struct app_key_entry *key)
+{
+	/* both are at least 0, but whoever has the key may have signed any */
+	int64_t end_s = facts->expire_s > INT64_MAX - facts->time_s ? INT64_MAX : facts->time_s + facts->expire_s;
+	int64_t end_ms = end_s > INT64_MAX / 1000 - 1 ? INT64_MAX : end_s * 1000 + 999;
+
+	return key->expire_ms && key->expire_ms < end_ms ? key->expire_ms : end_ms;
+}
+
+/* Tries the keys. Returns an enum hw_code; `end_ms_out` is filled on HW_OK. */
+static int usersig_verify(const struct api_request *request, struct str usersig, int64_t now_ms, int64_t *end_ms_out)
+{
+	const struct app_config *config = &request->app->config;
+	int code = HW_SIG_NO_KEY;
+
+	for (unsigned i = 0; i < config->key_count && (code == HW_SIG_NO_KEY || code == HW_SIG_WRONG_KEY); i++) {
+		struct str key = secret_reveal(app_key_at(config, i));
+		struct hw_usersig_facts facts;
+
+		if (app_key_expired(&config->keys[i], now_ms))
+			continue;
+		code = hw_usersig_verify(usersig.ptr, usersig.len, config->sdkappid, request->identifier.ptr, key.ptr,
+					 key.len, now_ms / 1000, &facts);
+		if (code == HW_OK)
+			*end_ms_out = usersig_end_ms(&facts, &config->keys[i]);
+	}
+	return code;
 }
 
 int api_verify_usersig(struct api_request *request, struct str usersig)
 {
-	const struct app_config *config = &request->app->config;
-	struct usersig_entry *entry =
-		usersig_slot(api_request_thread(request), config->sdkappid, request->identifier, usersig);
-	int64_t now_s = clock_wall_ms() / 1000;
-	struct str key = secret_reveal(app_key(config));
-	struct hw_usersig_facts facts;
+	uint32_t sdkappid = request->app->config.sdkappid;
+	struct usersig_entry *entry = usersig_slot(api_request_thread(request), sdkappid, request->identifier, usersig);
+	int64_t now_ms = clock_wall_ms();
+	int64_t end_ms;
 	int code;
 
-	if (usersig_entry_is(entry, request, usersig, now_s))
+	if (usersig_entry_is(entry, request, usersig, now_ms))
 		return HW_OK;
-	code = hw_usersig_verify(usersig.ptr, usersig.len, config->sdkappid, request->identifier.ptr, key.ptr, key.len,
-				 now_s, &facts);
+	code = usersig_verify(request, usersig, now_ms, &end_ms);
 	if (code != HW_OK)
 		return code;
 	usersig_entry_clear(entry);
 	entry->generation = request->app->generation;
-	entry->sdkappid = config->sdkappid;
+	entry->sdkappid = sdkappid;
 	(void)str_copy(entry->identifier, sizeof(entry->identifier), request->identifier); /* length checked before */
 	entry->sig = (struct str){mem_dup(usersig.ptr, usersig.len), usersig.len};
-	/* both are at least 0, but whoever has the key may have signed any */
-	entry->end_s = facts.expire_s > INT64_MAX - facts.time_s ? INT64_MAX : facts.time_s + facts.expire_s;
+	entry->end_ms = end_ms;
 	return HW_OK;
 }

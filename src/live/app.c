@@ -7,6 +7,7 @@ void app_config_init(struct app_config *config)
 {
 	*config = (struct app_config){
 		.room_count_max = APP_ROOM_COUNT_MAX_DEFAULT,
+		.key_id_next = 1,
 		.alert = {.mode = ALERT_EVERY,
 			  .threshold_count = 1,
 			  .thresholds = {70},
@@ -35,6 +36,31 @@ int alert_policy_check(const struct alert_policy *policy, struct error *err)
 	return 0;
 }
 
+static int app_config_check_keys(const struct app_config *config, struct error *err)
+{
+	uint32_t id_above = config->key_id_next;
+
+	if (id_above < 1 || id_above > APP_KEY_ID_MAX)
+		return error_set(err, ERR_INVALID, "an app can be given %u keys in its life", APP_KEY_ID_MAX - 1);
+	if (config->key_count > APP_KEY_COUNT_MAX)
+		return error_set(err, ERR_INVALID, "an app has at most %d keys", APP_KEY_COUNT_MAX);
+	for (unsigned i = 0; i < config->key_count; i++) {
+		const struct app_key_entry *key = &config->keys[i];
+
+		if (key->len < APP_KEY_BYTES_MIN || key->len > HW_USERSIG_KEY_BYTES_MAX)
+			return error_set(err, ERR_INVALID, "key must have %d to %d bytes", APP_KEY_BYTES_MIN,
+					 HW_USERSIG_KEY_BYTES_MAX);
+		if (!str_is_printable_ascii((struct str){key->bytes, key->len}))
+			return error_set(err, ERR_INVALID, "key must be printable ASCII");
+		if (key->id < 1 || key->id >= id_above)
+			return error_set(err, ERR_INVALID, "ids of keys must fall, below that of the next key");
+		if (key->create_ms < 0 || key->expire_ms < 0)
+			return error_set(err, ERR_INVALID, "times of keys must not lie before 1970");
+		id_above = key->id;
+	}
+	return 0;
+}
+
 static int app_config_check_callback(const struct app_config *config, struct error *err)
 {
 	const char *fault;
@@ -59,11 +85,8 @@ int app_config_check(const struct app_config *config, struct error *err)
 		return error_set(err, ERR_INVALID, "maximum number of rooms must be 0 to %u", APP_ROOM_COUNT_MAX_LIMIT);
 	if (alert_policy_check(&config->alert, err))
 		return -1;
-	if (config->key_len < APP_KEY_BYTES_MIN || config->key_len > HW_USERSIG_KEY_BYTES_MAX)
-		return error_set(err, ERR_INVALID, "key must have %d to %d bytes", APP_KEY_BYTES_MIN,
-				 HW_USERSIG_KEY_BYTES_MAX);
-	if (!str_is_printable_ascii((struct str){config->key, config->key_len}))
-		return error_set(err, ERR_INVALID, "key must be printable ASCII");
+	if (app_config_check_keys(config, err))
+		return -1;
 	if (config->admin_count > APP_ADMIN_COUNT_MAX)
 		return error_set(err, ERR_INVALID, "an app has at most %d admins", APP_ADMIN_COUNT_MAX);
 	for (unsigned i = 0; i < config->admin_count; i++)
@@ -142,7 +165,18 @@ bool app_callback_on(const struct app_config *config, enum hw_callback command)
 
 struct secret app_key(const struct app_config *config)
 {
-	return secret_of((struct str){config->key, config->key_len});
+	return config->key_count ? app_key_at(config, 0) : secret_of(STR(""));
+}
+
+struct secret app_key_at(const struct app_config *config, unsigned index)
+{
+	assert(index < config->key_count);
+	return secret_of((struct str){config->keys[index].bytes, config->keys[index].len});
+}
+
+bool app_key_expired(const struct app_key_entry *key, int64_t now_ms)
+{
+	return key->expire_ms && now_ms > key->expire_ms;
 }
 
 struct secret app_token(const struct app_config *config)

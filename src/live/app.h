@@ -15,6 +15,8 @@
 #define APP_ADMIN_COUNT_MAX 10		     /* vendor document 50301 */
 #define APP_THRESHOLD_COUNT_MAX 8
 #define APP_KEY_BYTES_MIN 8
+#define APP_KEY_COUNT_MAX 4
+#define APP_KEY_ID_MAX 2147483647u	  /* keys that an app can be given in its life */
 #define APP_NUMBER_MAX ((1u << 22) - 1)	  /* so that ids stay positive in 63 bits, see app_id_make */
 #define APP_SYSTEM_OPERATOR "@TIM#SYSTEM" /* the vendor's name for "no user did it" */
 
@@ -39,14 +41,24 @@ struct alert_policy {
 	uint8_t step_percent;			     /* for mode step: distance of further lines, 1 to 50 */
 };
 
+/* A secret that signs UserSigs; live/key.h changes them. */
+struct app_key_entry {
+	uint32_t id;	   /* names it to people; from 1, never used twice in an app */
+	int64_t create_ms; /* wall clock, as the next */
+	int64_t expire_ms; /* usable while now <= this; 0: for ever */
+	uint16_t len;
+	char bytes[HW_USERSIG_KEY_BYTES_MAX]; /* secret */
+};
+
 struct app_config {
 	uint32_t sdkappid;	 /* 1 to HW_SDKAPPID_MAX */
 	uint32_t number;	 /* never used twice, also when an SDKAppID is; 1 to APP_NUMBER_MAX */
 	int64_t create_ms;	 /* wall clock */
 	uint32_t room_count_max; /* 0 admits nothing */
 	struct alert_policy alert;
-	uint16_t key_len;
-	char key[HW_USERSIG_KEY_BYTES_MAX]; /* secret; signs UserSigs */
+	uint8_t key_count;			      /* 0: no UserSig verifies */
+	struct app_key_entry keys[APP_KEY_COUNT_MAX]; /* newest first */
+	uint32_t key_id_next;
 	uint8_t admin_count;
 	char admins[APP_ADMIN_COUNT_MAX][HW_IDENTIFIER_BYTES_MAX + 1];
 	bool callback_set; /* the three below mean something */
@@ -68,7 +80,7 @@ struct app_state {
 	uint8_t alert_level;	    /* percent of the highest line that has alerted and is not re-armed; 0 for none */
 };
 
-/* The defaults of a new app; key, admins and sdkappid are empty. */
+/* The defaults of a new app; keys, admins and sdkappid are empty. */
 void app_config_init(struct app_config *config);
 /* Checks every bound above. Returns 0, or -1 with ERR_INVALID that names the field and its limit. */
 MUST_CHECK int app_config_check(const struct app_config *config, struct error *err);
@@ -84,7 +96,11 @@ MUST_CHECK int alert_thresholds_parse(struct str text, struct alert_policy *poli
 bool app_identifier_ok(struct str identifier);
 bool app_is_admin(const struct app_config *config, struct str identifier);
 bool app_callback_on(const struct app_config *config, enum hw_callback command);
+/* The newest key, expired or not; empty when there is none. */
 struct secret app_key(const struct app_config *config);
+/* Key `index` of key_count. */
+struct secret app_key_at(const struct app_config *config, unsigned index);
+bool app_key_expired(const struct app_key_entry *key, int64_t now_ms);
 struct secret app_token(const struct app_config *config);
 
 /* Ids of rooms and callbacks: the app's number above 40 bits of sequence. They rise with time within an app, so that

@@ -10,6 +10,8 @@ enum command_type {
 	COMMAND_APP_CREATE,
 	COMMAND_APP_SET,
 	COMMAND_APP_DELETE,
+	COMMAND_KEY_ROTATE,
+	COMMAND_KEY_REVOKE,	 /* also the last one */
 	COMMAND_CALLBACK_SET,	 /* over an existing one: 100300, unless the app's overwrite switch is on */
 	COMMAND_CALLBACK_UPDATE, /* without one: 100301 */
 	COMMAND_CALLBACK_DELETE, /* without one: fine */
@@ -36,13 +38,19 @@ struct command_origin {
 	int64_t steady_ms; /* the same moment on clock_steady_ms: from then on a callback that this causes is due */
 };
 
-/* Fields of an app that a change may touch. */
+/* Fields of an app that a change may touch: what two changes at a time do not both name, they do not take from each
+ * other. */
 enum app_field {
 	APP_FIELD_ROOM_COUNT_MAX = 1 << 0,
-	APP_FIELD_ALERT = 1 << 1, /* the whole policy */
-	APP_FIELD_KEY = 1 << 2,
-	APP_FIELD_ADMINS = 1 << 3,
-	APP_FIELD_CALLBACK_OVERWRITE = 1 << 4,
+	APP_FIELD_ALERT_MODE = 1 << 1,
+	APP_FIELD_THRESHOLDS = 1 << 2,
+	APP_FIELD_REARM_MARGIN = 1 << 3,
+	APP_FIELD_STEP_PERCENT = 1 << 4,
+	APP_FIELD_KEY = 1 << 5, /* its newest key takes the place of all, with an id of its own */
+	APP_FIELD_ADMINS = 1 << 6,
+	APP_FIELD_CALLBACK_OVERWRITE = 1 << 7,
+	APP_FIELD_ACCOUNTS_REQUIRED = 1 << 8,
+	APP_FIELD_ALERT = APP_FIELD_ALERT_MODE | APP_FIELD_THRESHOLDS | APP_FIELD_REARM_MARGIN | APP_FIELD_STEP_PERCENT,
 };
 
 enum delivery_mark {
@@ -83,8 +91,7 @@ struct command {
 	struct command_origin origin;
 	struct str room_id; /* of commands for a room: printable ASCII, 1 to HW_ROOM_ID_BYTES_MAX */
 	union {
-		const struct app_config
-			*app_create; /* checked by app_config_check; number and create_ms are set here */
+		const struct app_config *app_create; /* checked by app_config_check; number and times are set here */
 		struct {
 			unsigned fields;		 /* enum app_field bits */
 			const struct app_config *config; /* those fields of it */
@@ -92,6 +99,13 @@ struct command {
 		struct {
 			bool force; /* also while callbacks wait: they end as failed */
 		} app_delete;
+		struct {
+			struct str key;	    /* secret, at most HW_USERSIG_KEY_BYTES_MAX */
+			int64_t overlap_ms; /* the other keys end so long from now at the latest */
+		} key_rotate;
+		struct {
+			uint32_t key_id;
+		} key_revoke;
 		struct {
 			struct str url;	   /* checked by hw_callback_url_check */
 			uint32_t commands; /* bits */
@@ -133,4 +147,5 @@ struct command {
 	int code;	     /* enum hw_code */
 	char text[192];	     /* "" or what is wrong, for the person who asked */
 	uint64_t room_count; /* of the app after the command, for those that succeed */
+	uint32_t key_id;     /* of the key that COMMAND_KEY_ROTATE made */
 };

@@ -3,6 +3,7 @@
  *
  * Callbacks are rows of the same batch, so each is stored with what caused it or not at all. */
 #include "live/alert.h"
+#include "live/key.h"
 #include "live/step_internal.h"
 
 #include <assert.h>
@@ -84,12 +85,20 @@ void step_evaluate_alert(struct live_set *set, struct live_app *app, const struc
 	app->state_changed = true;
 }
 
-/* A changed copy of the configuration, in the arena. */
-static struct app_config *step_edit(struct live_set *set, struct live_app *app)
+/* A copy of the configuration, in the arena. */
+static struct app_config *step_copy(struct live_set *set, const struct live_app *app)
 {
 	struct app_config *config = arena_new(set->arena, struct app_config);
 
 	*config = *app->config;
+	return config;
+}
+
+/* The same, as the app's configuration from now on. */
+static struct app_config *step_edit(struct live_set *set, struct live_app *app)
+{
+	struct app_config *config = step_copy(set, app);
+
 	app->config = config;
 	app->config_changed = true;
 	return config;
@@ -112,6 +121,7 @@ static void step_app_create(struct live_set *set, struct live_app *app, struct c
 	config->sdkappid = app->sdkappid;
 	config->number = set->app_number_next++;
 	config->create_ms = command->origin.wall_ms;
+	app_key_stamp(config, command->origin.wall_ms);
 	set->app_number_used = true;
 	app->exists = true;
 	app->config = config;
@@ -121,29 +131,82 @@ static void step_app_create(struct live_set *set, struct live_app *app, struct c
 	step_ok(command, app);
 }
 
-static void step_app_set(struct live_set *set, struct live_app *app, struct command *command)
+/* Takes the named fields, and no others: whoever named others meanwhile loses nothing. */
+static void step_merge(struct app_config *config, unsigned fields, const struct app_config *from, int64_t now_ms)
 {
-	unsigned fields = command->u.app_set.fields;
-	const struct app_config *from = command->u.app_set.config;
-	struct app_config *config = step_edit(set, app);
-
 	if (fields & APP_FIELD_ROOM_COUNT_MAX)
 		config->room_count_max = from->room_count_max;
-	if (fields & APP_FIELD_ALERT)
-		config->alert = from->alert;
-	if (fields & APP_FIELD_KEY) {
-		config->key_len = from->key_len;
-		memcpy(config->key, from->key, sizeof(config->key));
+	if (fields & APP_FIELD_ALERT_MODE)
+		config->alert.mode = from->alert.mode;
+	if (fields & APP_FIELD_THRESHOLDS) {
+		config->alert.threshold_count = from->alert.threshold_count;
+		memcpy(config->alert.thresholds, from->alert.thresholds, sizeof(config->alert.thresholds));
 	}
+	if (fields & APP_FIELD_REARM_MARGIN)
+		config->alert.rearm_margin = from->alert.rearm_margin;
+	if (fields & APP_FIELD_STEP_PERCENT)
+		config->alert.step_percent = from->alert.step_percent;
+	if (fields & APP_FIELD_KEY)
+		app_key_replace(config, secret_reveal(app_key(from)), now_ms);
 	if (fields & APP_FIELD_ADMINS) {
 		config->admin_count = from->admin_count;
 		memcpy(config->admins, from->admins, sizeof(config->admins));
 	}
 	if (fields & APP_FIELD_CALLBACK_OVERWRITE)
 		config->callback_overwrite = from->callback_overwrite;
+	if (fields & APP_FIELD_ACCOUNTS_REQUIRED)
+		config->accounts_required = from->accounts_required;
+}
+
+/* Makes `config` the app's when it is in bounds as a whole. Returns 0, or -1 with the answer given. */
+static int step_use(struct live_app *app, const struct app_config *config, struct command *command)
+{
+	struct error err;
+
+	if (app_config_check(config, &err)) {
+		step_answer(command, HW_BAD_PARAMETER, "%s", err.text);
+		return -1;
+	}
+	app->config = config;
+	app->config_changed = true;
+	return 0;
+}
+
+static void step_app_set(struct live_set *set, struct live_app *app, struct command *command)
+{
+	unsigned fields = command->u.app_set.fields;
+	struct app_config *config = step_copy(set, app);
+
+	step_merge(config, fields, command->u.app_set.config, command->origin.wall_ms);
+	if (step_use(app, config, command))
+		return;
 	if (fields & (APP_FIELD_ROOM_COUNT_MAX | APP_FIELD_ALERT))
 		step_evaluate_alert(set, app, command, false);
 	step_ok(command, app);
+}
+
+static void step_key_rotate(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct app_config *config = step_copy(set, app);
+
+	app_key_rotate(config, command->u.key_rotate.key, command->origin.wall_ms, command->u.key_rotate.overlap_ms);
+	if (step_use(app, config, command))
+		return;
+	command->key_id = config->keys[0].id;
+	step_ok(command, app);
+}
+
+static void step_key_revoke(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct app_config *config = step_copy(set, app);
+
+	if (app_key_revoke(config, command->u.key_revoke.key_id)) {
+		step_answer(command, HW_BAD_PARAMETER, "KeyId: the app has no key %" PRIu32,
+			    command->u.key_revoke.key_id);
+		return;
+	}
+	if (step_use(app, config, command) == 0)
+		step_ok(command, app);
 }
 
 static void step_app_delete(struct live_set *set, struct live_app *app, struct command *command)
@@ -242,6 +305,8 @@ static step_function *const step_functions[] = {
 	[COMMAND_APP_CREATE] = step_app_create,
 	[COMMAND_APP_SET] = step_app_set,
 	[COMMAND_APP_DELETE] = step_app_delete,
+	[COMMAND_KEY_ROTATE] = step_key_rotate,
+	[COMMAND_KEY_REVOKE] = step_key_revoke,
 	[COMMAND_CALLBACK_SET] = step_callback_set,
 	[COMMAND_CALLBACK_UPDATE] = step_callback_set,
 	[COMMAND_CALLBACK_DELETE] = step_callback_delete,

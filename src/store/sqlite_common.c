@@ -1,6 +1,8 @@
 /* Small pieces that the SQLite store's files share: connections, statements, errors, and an app's columns. */
+#include "base/mem.h"
 #include "store/sqlite_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
@@ -88,6 +90,53 @@ static int sqlite_read_admins(struct str text, struct app_config *config)
 	return 0;
 }
 
+/* A line "ID CREATED EXPIRES BYTES". The bytes are last because spaces may be in them. */
+static int sqlite_read_key(struct str line, struct app_key_entry *key)
+{
+	uint64_t numbers[3];
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		ptrdiff_t end = str_find_char(line, ' ');
+
+		if (end < 0 || str_to_u64(str_slice(line, 0, (size_t)end), INT64_MAX, &numbers[i]))
+			return -1;
+		line = str_slice(line, (size_t)end + 1, line.len);
+	}
+	if (numbers[0] > APP_KEY_ID_MAX || line.len > sizeof(key->bytes))
+		return -1;
+	key->id = (uint32_t)numbers[0];
+	key->create_ms = (int64_t)numbers[1];
+	key->expire_ms = (int64_t)numbers[2];
+	key->len = (uint16_t)line.len;
+	memcpy(key->bytes, line.ptr, line.len);
+	return 0;
+}
+
+static int sqlite_read_keys(struct str text, struct app_config *config)
+{
+	while (text.len) {
+		ptrdiff_t end = str_find_char(text, '\n');
+		struct str line = end < 0 ? text : str_slice(text, 0, (size_t)end);
+
+		if (config->key_count == APP_KEY_COUNT_MAX || sqlite_read_key(line, &config->keys[config->key_count]))
+			return -1;
+		config->key_count++;
+		text = end < 0 ? (struct str){0} : str_slice(text, (size_t)end + 1, text.len);
+	}
+	return 0;
+}
+
+static void sqlite_append_keys(struct buf *out, const struct app_config *config)
+{
+	for (unsigned i = 0; i < config->key_count; i++) {
+		const struct app_key_entry *key = &config->keys[i];
+
+		buf_printf(out, "%s%" PRIu32 " %" PRId64 " %" PRId64 " ", i ? "\n" : "", key->id, key->create_ms,
+			   key->expire_ms);
+		buf_append_str(out, secret_reveal(app_key_at(config, i)));
+	}
+}
+
 /* Bounds that the casts below, and the asserts of live/, rely on. NULL, as from a missing row of app_state, is out. */
 static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 {
@@ -107,6 +156,7 @@ static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 		{19, 0, sequence_max},
 		{20, 0, sequence_max},
 		{21, 0, 100},
+		{22, 1, APP_KEY_ID_MAX},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
@@ -121,7 +171,6 @@ static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 
 static int sqlite_read_config(sqlite3_stmt *statement, struct app_config *config)
 {
-	struct str key = sqlite_column_str(statement, 8);
 	struct str token = sqlite_column_str(statement, 16);
 	struct error ignored; /* the caller names the app */
 
@@ -137,15 +186,16 @@ static int sqlite_read_config(sqlite3_stmt *statement, struct app_config *config
 		.callback_overwrite = sqlite3_column_int(statement, 13) != 0,
 		.token_set = sqlite3_column_int(statement, 14) != 0,
 		.token_enabled = sqlite3_column_int(statement, 15) != 0,
+		.key_id_next = (uint32_t)sqlite3_column_int64(statement, 22),
+		.accounts_required = sqlite3_column_int(statement, 23) != 0,
 	};
-	if (key.len > sizeof(config->key) || token.len > sizeof(config->token))
+	if (token.len > sizeof(config->token))
 		return -1;
-	memcpy(config->key, key.ptr, key.len);
-	config->key_len = (uint16_t)key.len;
 	memcpy(config->token, token.ptr, token.len);
 	config->token_len = (uint16_t)token.len;
 	if (alert_mode_parse(sqlite_column_str(statement, 4), &config->alert.mode) ||
 	    alert_thresholds_parse(sqlite_column_str(statement, 5), &config->alert, &ignored) ||
+	    sqlite_read_keys(sqlite_column_str(statement, 8), config) ||
 	    sqlite_read_admins(sqlite_column_str(statement, 9), config) ||
 	    !str_copy(config->callback_url, sizeof(config->callback_url), sqlite_column_str(statement, 11)))
 		return -1;
@@ -181,10 +231,13 @@ void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, s
 		{14, config->callback_overwrite},
 		{15, config->token_set},
 		{16, config->token_enabled},
+		{18, config->key_id_next},
+		{19, config->accounts_required},
 	};
 
 	buf_init(&scratch->thresholds, 64);
 	buf_init(&scratch->admins, sizeof(config->admins));
+	buf_init(&scratch->keys, sizeof(config->keys) * 2); /* 55 bytes of numbers each */
 	for (unsigned i = 0; i < config->alert.threshold_count; i++)
 		buf_printf(&scratch->thresholds, "%s%u", i ? "," : "", config->alert.thresholds[i]);
 	for (unsigned i = 0; i < config->admin_count; i++)
@@ -193,7 +246,8 @@ void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, s
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
 	sqlite_bind_str(statement, 5, str_c(alert_mode_word(config->alert.mode)));
 	sqlite_bind_str(statement, 6, buf_str(&scratch->thresholds));
-	sqlite_bind_str(statement, 9, secret_reveal(app_key(config)));
+	sqlite_append_keys(&scratch->keys, config);
+	sqlite_bind_str(statement, 9, buf_str(&scratch->keys));
 	sqlite_bind_str(statement, 10, buf_str(&scratch->admins));
 	sqlite_bind_str(statement, 12, str_c(config->callback_url));
 	sqlite_bind_str(statement, 17, secret_reveal(app_token(config)));
@@ -203,4 +257,7 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch)
 {
 	buf_fini(&scratch->thresholds);
 	buf_fini(&scratch->admins);
+	if (scratch->keys.ptr)
+		mem_wipe(scratch->keys.ptr, scratch->keys.capacity);
+	buf_fini(&scratch->keys);
 }

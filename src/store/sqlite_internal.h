@@ -28,17 +28,18 @@ void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s);
 /* The columns of apps joined with app_state, in the order sqlite_read_app wants them. */
 #define SQLITE_APP_COLUMNS                                                                                             \
 	"a.sdkappid, a.number, a.create_ms, a.room_count_max, a.alert_mode, a.thresholds, a.rearm_margin, "            \
-	"a.step_percent, a.key, a.admins, a.callback_set, a.callback_url, a.callback_commands, "                       \
+	"a.step_percent, a.keys, a.admins, a.callback_set, a.callback_url, a.callback_commands, "                      \
 	"a.callback_overwrite, a.token_set, a.token_enabled, a.token, s.room_count, s.room_sequence, "                 \
-	"s.callback_sequence, s.callback_pending, s.alert_level"
+	"s.callback_sequence, s.callback_pending, s.alert_level, a.key_id_next, a.accounts_required"
 /* LEFT: an app whose state is missing is a damaged file, not an app that does not exist. */
 #define SQLITE_APP_TABLES "apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
 /* Errors ERR_INTERNAL: the row holds what this program never writes. */
 MUST_CHECK int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err);
-/* Binds parameters 1 to 17 of an insert into apps. `scratch` must live until the statement is reset. */
+/* Binds parameters 1 to 19 of an insert into apps. `scratch` must live until the statement is reset. */
 struct sqlite_app_text {
 	struct buf thresholds;
 	struct buf admins;
+	struct buf keys; /* secret */
 };
 void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, struct sqlite_app_text *scratch);
 void sqlite_app_text_fini(struct sqlite_app_text *scratch);
@@ -73,7 +74,7 @@ MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, str
 	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
 	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
 	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps VALUES "                                                       \
-			   "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)")             \
+			   "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)")   \
 	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 

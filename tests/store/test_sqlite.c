@@ -300,6 +300,31 @@ static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 	}
 }
 
+static void test_sqlite_key_of_version_1_becomes_the_first_key(void **state)
+{
+	struct fixture *fixture = *state;
+	char *sql = read_history(1);
+	struct app_config config;
+
+	tamper(fixture, sql);
+	tamper(fixture, "UPDATE apps SET key = ' a key with spaces ', create_ms = 1795559392598");
+	mem_free(sql);
+	for (int i = 0; i < 2; i++) { /* as it was migrated, and as it was stored since */
+		open_store(fixture);
+		config = fixture_app(fixture, APP).config;
+		assert_int_equal(config.key_count, 1);
+		assert_int_equal(config.key_id_next, 2);
+		assert_int_equal(config.keys[0].id, 1);
+		assert_true(config.keys[0].create_ms == INT64_C(1795559392598));
+		assert_true(config.keys[0].expire_ms == 0);
+		assert_true(str_eq(secret_reveal(app_key(&config)), STR(" a key with spaces ")));
+		assert_false(config.accounts_required);
+		config.room_count_max = 4;
+		assert_int_equal(fixture_run(fixture->store, world_set_max(APP, &config)), HW_OK);
+		fixture_close(fixture);
+	}
+}
+
 static void test_sqlite_step_that_fails_leaves_the_old_version(void **state)
 {
 	struct fixture *fixture = *state;
@@ -363,6 +388,26 @@ static void test_sqlite_damaged_pages_are_errors(void **state)
 	(void)state;
 }
 
+/* Each change, made to a store of its own, must be met at the next opening. */
+static void check_damage(const char *const *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct fixture *fixture = fixture_new();
+		struct error err = {0};
+
+		open_store(fixture);
+		fixture_add_app(fixture->store, APP, 3);
+		fixture_close(fixture);
+		tamper(fixture, rows[i]);
+		if (fixture_open_sqlite(fixture, &err) == 0)
+			fail_msg("it opened after %s", rows[i]);
+		if (str_starts_with(str_c(rows[i]), STR("UPDATE apps")))
+			assert_int_equal(err.class, ERR_INTERNAL);
+		assert_true(err.class == ERR_INTERNAL || err.class == ERR_IO);
+		fixture_free(fixture);
+	}
+}
+
 /* Values that this program never writes, one at a time. */
 static void test_sqlite_app_row_out_of_bounds_is_an_error(void **state)
 {
@@ -382,8 +427,6 @@ static void test_sqlite_app_row_out_of_bounds_is_an_error(void **state)
 		"UPDATE apps SET rearm_margin = 51",
 		"UPDATE apps SET step_percent = 0",
 		"UPDATE apps SET step_percent = 257",
-		"UPDATE apps SET key = 'short'",
-		"UPDATE apps SET key = printf('%.200c', 'k')",
 		"UPDATE apps SET admins = 'a b'",
 		"UPDATE apps SET admins = printf('%.40c', 'a')",
 		"UPDATE apps SET admins = replace(printf('%.11c', 'a'), 'a', 'x' || char(10))",
@@ -408,19 +451,39 @@ static void test_sqlite_app_row_out_of_bounds_is_an_error(void **state)
 		"DROP TABLE callbacks",
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct fixture *fixture = fixture_new();
-		struct error err = {0};
+	check_damage(rows, ARRAY_LEN(rows));
+	(void)state;
+}
 
-		open_store(fixture);
-		fixture_add_app(fixture->store, APP, 3);
-		fixture_close(fixture);
-		tamper(fixture, rows[i]);
-		if (fixture_open_sqlite(fixture, &err) == 0)
-			fail_msg("it opened after %s", rows[i]);
-		assert_true(err.class == ERR_INTERNAL || err.class == ERR_IO);
-		fixture_free(fixture);
-	}
+static void test_sqlite_keys_that_are_damaged_are_an_error(void **state)
+{
+	static const char *const rows[] = {
+		"UPDATE apps SET keys = 'kkkkkkkk'",
+		"UPDATE apps SET keys = '1 1000 0'",
+		"UPDATE apps SET keys = '1 1000 0 short'",
+		"UPDATE apps SET keys = '1 1000 0 ' || printf('%.129c', 'k')",
+		"UPDATE apps SET keys = '1 1000 0 kkkkk' || char(9) || 'kkkk'",
+		"UPDATE apps SET keys = '1 1000  kkkkkkkk'",
+		"UPDATE apps SET keys = ' 1 1000 0 kkkkkkkk'",
+		"UPDATE apps SET keys = 'x 1000 0 kkkkkkkk'",
+		"UPDATE apps SET keys = '1 -1 0 kkkkkkkk'",
+		"UPDATE apps SET keys = '1 1000 9223372036854775808 kkkkkkkk'",
+		"UPDATE apps SET keys = '0 1000 0 kkkkkkkk'",
+		"UPDATE apps SET keys = '2 1000 0 kkkkkkkk'", /* the next key would get it too */
+		"UPDATE apps SET keys = '4294967297 1000 0 kkkkkkkk'",
+		"UPDATE apps SET keys = keys || char(10) || char(10) || keys",
+		"UPDATE apps SET keys = keys || char(10) || keys", /* one id twice */
+		"UPDATE apps SET key_id_next = 9, keys = '1 1 0 kkkkkkkk' || char(10) || '2 1 0 kkkkkkkk'",
+		"UPDATE apps SET key_id_next = 9, keys = '5 1 0 kkkkkkkk' || char(10) || '4 1 0 kkkkkkkk' || char(10) "
+		"|| "
+		"'3 1 0 kkkkkkkk' || char(10) || '2 1 0 kkkkkkkk' || char(10) || '1 1 0 kkkkkkkk'",
+		"UPDATE apps SET key_id_next = 0",
+		"UPDATE apps SET key_id_next = 1",
+		"UPDATE apps SET key_id_next = 2147483648",
+		"UPDATE apps SET key_id_next = 4294967298",
+	};
+
+	check_damage(rows, ARRAY_LEN(rows));
 	(void)state;
 }
 
@@ -470,10 +533,12 @@ int main(void)
 		WITH_FIXTURE(test_sqlite_newer_schema_is_refused),
 		WITH_FIXTURE(test_sqlite_makes_a_store_of_an_empty_file),
 		WITH_FIXTURE(test_sqlite_opens_a_file_of_every_earlier_version),
+		WITH_FIXTURE(test_sqlite_key_of_version_1_becomes_the_first_key),
 		WITH_FIXTURE(test_sqlite_step_that_fails_leaves_the_old_version),
 		cmocka_unit_test(test_sqlite_damaged_header_is_refused),
 		cmocka_unit_test(test_sqlite_damaged_pages_are_errors),
 		cmocka_unit_test(test_sqlite_app_row_out_of_bounds_is_an_error),
+		cmocka_unit_test(test_sqlite_keys_that_are_damaged_are_an_error),
 		cmocka_unit_test(test_sqlite_callback_row_out_of_bounds_is_an_error),
 	};
 

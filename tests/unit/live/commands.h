@@ -1,6 +1,7 @@
 #pragma once
 /* Making commands for tests. What a command borrows are literals or the caller's. */
 #include "live/command.h"
+#include "live/key.h"
 
 #include <string.h>
 
@@ -48,6 +49,24 @@ static inline struct command world_set_max(uint32_t sdkappid, const struct app_c
 	return command;
 }
 
+static inline struct command world_rotate(uint32_t sdkappid, const char *key, int64_t now_ms, int64_t overlap_ms)
+{
+	struct command command = world_command(COMMAND_KEY_ROTATE, sdkappid);
+
+	command.origin.wall_ms = now_ms;
+	command.u.key_rotate.key = str_c(key);
+	command.u.key_rotate.overlap_ms = overlap_ms;
+	return command;
+}
+
+static inline struct command world_revoke(uint32_t sdkappid, uint32_t key_id)
+{
+	struct command command = world_command(COMMAND_KEY_REVOKE, sdkappid);
+
+	command.u.key_revoke.key_id = key_id;
+	return command;
+}
+
 static inline struct command world_mark(uint32_t sdkappid, int64_t id, enum delivery_mark mark)
 {
 	struct command command = world_command(COMMAND_DELIVERY_MARK, sdkappid);
@@ -64,8 +83,7 @@ static inline struct app_config world_config(enum alert_mode mode, uint32_t room
 	app_config_init(&config);
 	config.room_count_max = room_count_max;
 	config.alert.mode = mode;
-	config.key_len = 8;
-	memset(config.key, 'k', 8);
+	app_key_add(&config, STR("kkkkkkkk"), 1000);
 	config.callback_set = true;
 	(void)strcpy(config.callback_url, "http://127.0.0.1/");
 	config.callback_commands = 1u << HW_CALLBACK_THRESHOLD;

@@ -1,5 +1,5 @@
 /* Apps as values: every bound of the configuration, thresholds as text, ids. */
-#include "live/app.h"
+#include "live/key.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,7 @@ static struct app_config good_config(void)
 
 	app_config_init(&config);
 	config.sdkappid = 1400000001;
-	config.key_len = 64;
-	memset(config.key, 'k', 64);
+	app_key_add(&config, STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), 1000);
 	config.admin_count = 1;
 	(void)strcpy(config.admins[0], "administrator");
 	return config;
@@ -47,6 +46,8 @@ static void test_app_defaults_are_the_documented_ones(void **state)
 	assert_int_equal(config.alert.rearm_margin, 5);
 	assert_false(config.callback_set);
 	assert_false(config.token_set);
+	assert_false(config.accounts_required);
+	assert_int_equal(config.key_count, 0);
 }
 
 static void test_app_check_numbers(void **state)
@@ -70,27 +71,81 @@ static void test_app_check_numbers(void **state)
 static void test_app_check_key(void **state)
 {
 	struct app_config config = good_config();
+	struct app_key_entry *key = &config.keys[0];
 
 	(void)state;
-	memset(config.key, 'k', sizeof(config.key));
-	config.key_len = APP_KEY_BYTES_MIN - 1;
+	memset(key->bytes, 'k', sizeof(key->bytes));
+	key->len = APP_KEY_BYTES_MIN - 1;
 	check(&config, "8 to 128 bytes");
-	config.key_len = APP_KEY_BYTES_MIN;
+	key->len = APP_KEY_BYTES_MIN;
 	check(&config, NULL);
-	config.key_len = HW_USERSIG_KEY_BYTES_MAX;
+	key->len = HW_USERSIG_KEY_BYTES_MAX;
 	check(&config, NULL);
-	config.key_len = HW_USERSIG_KEY_BYTES_MAX + 1;
+	key->len = HW_USERSIG_KEY_BYTES_MAX + 1;
 	check(&config, "8 to 128 bytes");
-	config.key_len = 16;
-	config.key[15] = '\n';
+	key->len = 16;
+	key->bytes[15] = '\n';
 	check(&config, "printable");
-	config.key[15] = '\0';
+	key->bytes[15] = '\0';
 	check(&config, "printable");
-	config.key[15] = (char)0x80;
+	key->bytes[15] = (char)0x80;
 	check(&config, "printable");
-	config.key[15] = ' ';
-	config.key[16] = '\0'; /* beyond the length: not looked at */
+	key->bytes[15] = ' ';
+	key->bytes[16] = '\0'; /* beyond the length: not looked at */
 	check(&config, NULL);
+}
+
+static void test_app_check_every_key(void **state)
+{
+	struct app_config config = good_config();
+	struct app_config none = good_config();
+
+	(void)state;
+	while (config.key_count < APP_KEY_COUNT_MAX)
+		app_key_add(&config, STR("another key"), 1000);
+	check(&config, NULL);
+	config.keys[3].len = 3;
+	check(&config, "8 to 128 bytes");
+	config.key_count = 3;
+	check(&config, NULL);
+	config.key_count = APP_KEY_COUNT_MAX + 1;
+	check(&config, "at most 4 keys");
+	none.key_count = 0;
+	check(&none, NULL);
+}
+
+static void test_app_check_key_ids_and_times(void **state)
+{
+	static const struct {
+		uint32_t next, newer, older;
+		int64_t create_ms, expire_ms;
+		const char *said;
+	} rows[] = {
+		{3, 2, 1, 1000, 2000, NULL},
+		{100, 50, 7, 0, 0, NULL},
+		{APP_KEY_ID_MAX, APP_KEY_ID_MAX - 1, 1, 1, INT64_MAX, NULL},
+		{APP_KEY_ID_MAX + 1, 2, 1, 1, 1, "in its life"},
+		{0, 2, 1, 1, 1, "in its life"},
+		{2, 2, 1, 1, 1, "fall"},
+		{3, 2, 2, 1, 1, "fall"},
+		{3, 1, 2, 1, 1, "fall"},
+		{3, 2, 0, 1, 1, "fall"},
+		{3, 2, 1, -1, 0, "1970"},
+		{3, 2, 1, 0, -1, "1970"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct app_config config = good_config();
+
+		app_key_add(&config, STR("another key"), 1000);
+		config.key_id_next = rows[i].next;
+		config.keys[0].id = rows[i].newer;
+		config.keys[1].id = rows[i].older;
+		config.keys[1].create_ms = rows[i].create_ms;
+		config.keys[1].expire_ms = rows[i].expire_ms;
+		check(&config, rows[i].said);
+	}
 }
 
 static void test_app_check_admins(void **state)
@@ -304,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_app_defaults_are_the_documented_ones),
 		cmocka_unit_test(test_app_check_numbers),
 		cmocka_unit_test(test_app_check_key),
+		cmocka_unit_test(test_app_check_every_key),
+		cmocka_unit_test(test_app_check_key_ids_and_times),
 		cmocka_unit_test(test_app_check_admins),
 		cmocka_unit_test(test_app_check_callback),
 		cmocka_unit_test(test_app_check_token),

@@ -1,69 +1,7 @@
 /* What one batch of commands does: every command, every refusal, and several commands on the same app or room. */
-#include "base/mem.h"
-#include "unit/live/world.h"
+#include "unit/live/run.h"
 
 #include <stdio.h>
-
-#define APP 1400000001u
-
-static int setup(void **state)
-{
-	struct world *world = mem_zalloc(sizeof(*world));
-
-	world->app_number_next = 1;
-	*state = world;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	mem_free(*state);
-	return 0;
-}
-
-/* Runs one command and returns its code. */
-static int run(struct world *world, struct command command)
-{
-	struct command *commands[] = {&command};
-
-	world_run(world, commands, 1);
-	return command.code;
-}
-
-static void run_all(struct world *world, struct command *commands, size_t count)
-{
-	struct command *pointers[64];
-
-	assert_true(count <= ARRAY_LEN(pointers));
-	for (size_t i = 0; i < count; i++)
-		pointers[i] = &commands[i];
-	world_run(world, pointers, count);
-}
-
-/* Runs a command that must be refused: the code is right, a text says why, and the world is the same byte for byte. */
-static void refuse(struct world *world, struct command command, int code)
-{
-	struct world *before = mem_zalloc(sizeof(*before));
-	struct command *commands[] = {&command};
-
-	*before = *world;
-	world_run(world, commands, 1);
-	assert_int_equal(command.code, code);
-	assert_true(command.text[0] != '\0');
-	assert_int_equal(command.room_count, 0);
-	before->last_batch = world->last_batch;
-	assert_memory_equal(before, world, sizeof(*world));
-	mem_free(before);
-}
-
-static void add_app(struct world *world, enum alert_mode mode, uint32_t room_count_max)
-{
-	struct app_config config = world_config(mode, room_count_max);
-	struct command command = world_command(COMMAND_APP_CREATE, APP);
-
-	command.u.app_create = &config;
-	assert_int_equal(run(world, command), HW_OK);
-}
 
 static void add_rooms(struct world *world, unsigned from, unsigned to)
 {
@@ -128,44 +66,6 @@ static void test_step_every_command_of_an_unknown_app_is_refused(void **state)
 {
 	for (enum command_type type = COMMAND_APP_SET; type <= COMMAND_DELIVERY_MARK; type++)
 		refuse(*state, world_command(type, APP), HW_UNKNOWN_SDKAPPID);
-}
-
-static void test_step_app_set_changes_named_fields_only(void **state)
-{
-	static const unsigned all[] = {APP_FIELD_ROOM_COUNT_MAX, APP_FIELD_ALERT, APP_FIELD_KEY, APP_FIELD_ADMINS,
-				       APP_FIELD_CALLBACK_OVERWRITE};
-	struct world *world = *state;
-	struct app_config from = world_config(ALERT_STEP, 77);
-
-	from.key_len = 10;
-	memset(from.key, 'z', 10);
-	from.admin_count = 1;
-	(void)strcpy(from.admins[0], "boss");
-	from.callback_overwrite = true;
-	add_app(world, ALERT_EVERY, 5);
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		struct app_config want = world_app(world, APP)->config;
-		struct command command = world_command(COMMAND_APP_SET, APP);
-
-		command.u.app_set.fields = all[i];
-		command.u.app_set.config = &from;
-		if (all[i] == APP_FIELD_ROOM_COUNT_MAX)
-			want.room_count_max = 77;
-		if (all[i] == APP_FIELD_ALERT)
-			want.alert = from.alert;
-		if (all[i] == APP_FIELD_KEY) {
-			want.key_len = 10;
-			memcpy(want.key, from.key, sizeof(want.key));
-		}
-		if (all[i] == APP_FIELD_ADMINS) {
-			want.admin_count = 1;
-			memcpy(want.admins, from.admins, sizeof(want.admins));
-		}
-		if (all[i] == APP_FIELD_CALLBACK_OVERWRITE)
-			want.callback_overwrite = true;
-		assert_int_equal(run(world, command), HW_OK);
-		assert_memory_equal(&world_app(world, APP)->config, &want, sizeof(want));
-	}
 }
 
 static void test_step_app_delete_refuses_rooms_and_waiting_callbacks(void **state)
@@ -624,15 +524,12 @@ static void test_step_marks_end_callbacks_once(void **state)
 	refuse(world, world_mark(APP, app_id_make(9, 1), DELIVERY_DELIVERED), HW_UNKNOWN_SDKAPPID);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_WORLD(test_step_app_create_sets_number_and_time),
 		WITH_WORLD(test_step_app_create_ends_when_numbers_are_used_up),
 		WITH_WORLD(test_step_every_command_of_an_unknown_app_is_refused),
-		WITH_WORLD(test_step_app_set_changes_named_fields_only),
 		WITH_WORLD(test_step_app_delete_refuses_rooms_and_waiting_callbacks),
 		WITH_WORLD(test_step_app_number_is_never_reused),
 		WITH_WORLD(test_step_room_create_stores_what_was_asked),
