@@ -1,4 +1,5 @@
 /* `highwater app`: makes, shows, changes and deletes apps, over the management API of a running server. */
+#include "base/clock.h"
 #include "cli/files.h"
 #include "cli/remote.h"
 
@@ -10,27 +11,33 @@
 #define APPS_SETTABLE                                                                                                  \
 	(OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_THRESHOLDS) |                            \
 	 OPTION_BIT(OPTION_REARM_MARGIN) | OPTION_BIT(OPTION_STEP) | OPTION_BIT(OPTION_ADMINS) |                       \
-	 OPTION_BIT(OPTION_OVERWRITE) | OPTION_BIT(OPTION_NO_OVERWRITE) | OPTION_BIT(OPTION_KEY_FILE))
+	 OPTION_BIT(OPTION_OVERWRITE) | OPTION_BIT(OPTION_NO_OVERWRITE) | OPTION_BIT(OPTION_REQUIRE_ACCOUNTS) |        \
+	 OPTION_BIT(OPTION_KEY_FILE))
 
 /* ---- bodies ---- */
 
-/* The app: the one argument, or --app. Returns CLI_DONE or the exit code. */
-static int apps_sdkappid(const struct cli_line *line, uint32_t *out)
+/* The app: the first argument, or --app; `more` further arguments follow. Returns CLI_DONE or the exit code. */
+static int apps_sdkappid_before(const struct cli_line *line, unsigned more, uint32_t *out)
 {
 	const struct option_value *option = options_get(line, OPTION_APP);
+	bool given = line->argument_count > more;
 	uint64_t sdkappid = option->number;
 
-	if (line->argument_count && option->set)
+	if (given && option->set)
 		return cli_fail(line, CLI_USAGE, "the app is given twice: %s and --app", line->arguments[0]);
-	if (!line->argument_count && !option->set)
+	if (!given && !option->set)
 		return cli_fail(line, CLI_USAGE, "which app? Give its SDKAppID, such as: highwater app %s 1400000001",
 				line->command->name);
-	if (line->argument_count &&
-	    (str_to_u64(str_c(line->arguments[0]), HW_SDKAPPID_MAX, &sdkappid) || sdkappid == 0))
+	if (given && (str_to_u64(str_c(line->arguments[0]), HW_SDKAPPID_MAX, &sdkappid) || sdkappid == 0))
 		return cli_fail(line, CLI_USAGE, "\"%.40s\" is no SDKAppID, a number from 1 to %u", line->arguments[0],
 				HW_SDKAPPID_MAX);
 	*out = (uint32_t)sdkappid;
 	return CLI_DONE;
+}
+
+static int apps_sdkappid(const struct cli_line *line, uint32_t *out)
+{
+	return apps_sdkappid_before(line, 0, out);
 }
 
 /* A list with commas as a JSON array, of strings or of what must look like numbers. */
@@ -90,8 +97,11 @@ static int apps_append_settable(const struct cli_line *line, struct buf *body)
 	const struct option_value *mode = options_get(line, OPTION_MODE);
 	const struct option_value *thresholds = options_get(line, OPTION_THRESHOLDS);
 	const struct option_value *admins = options_get(line, OPTION_ADMINS);
+	const struct option_value *accounts = options_get(line, OPTION_REQUIRE_ACCOUNTS);
 	bool overwrite = options_get(line, OPTION_OVERWRITE)->set;
 
+	if (accounts->set && strcmp(accounts->text, "on") && strcmp(accounts->text, "off"))
+		return cli_fail(line, CLI_USAGE, "--require-accounts: must be on or off");
 	if (overwrite && options_get(line, OPTION_NO_OVERWRITE)->set)
 		return cli_fail(line, CLI_USAGE, "--overwrite and --no-overwrite exclude each other");
 	if (mode->set && !str_is_utf8(str_c(mode->text)))
@@ -117,6 +127,8 @@ static int apps_append_settable(const struct cli_line *line, struct buf *body)
 	}
 	if (overwrite || options_get(line, OPTION_NO_OVERWRITE)->set)
 		buf_printf(body, ",\"CallbackOverwrite\":%s", overwrite ? "true" : "false");
+	if (accounts->set)
+		buf_printf(body, ",\"AccountsRequired\":%s", strcmp(accounts->text, "on") ? "false" : "true");
 	return apps_append_key(line, body);
 }
 
@@ -167,6 +179,30 @@ static void apps_append_policy(const json_t *app, struct buf *out)
 	buf_printf(out, " (mode %s)", mode);
 }
 
+/* One line per key, the newest first; with its bytes where they are told, but for the newest, whose line follows. */
+static void apps_append_keys(const json_t *keys, struct buf *out)
+{
+	int64_t now_ms = clock_wall_ms();
+
+	for (size_t i = 0; i < json_array_size(keys); i++) {
+		const json_t *key = json_array_get(keys, i);
+		int64_t expire_ms = remote_number(key, "ExpireTime");
+		char made[CLOCK_TEXT_BYTES];
+		char ends[CLOCK_TEXT_BYTES];
+
+		clock_format(remote_number(key, "CreateTime"), made);
+		clock_format(expire_ms, ends);
+		buf_printf(out, "  %-12s  %" PRId64 ", made %s", i ? "" : "keys", remote_number(key, "KeyId"), made);
+		if (expire_ms)
+			buf_printf(out, ", %s %s", expire_ms < now_ms ? "ended" : "ends", ends);
+		if (i && *remote_text(key, "Key"))
+			buf_printf(out, ": %s", remote_text(key, "Key"));
+		buf_append_char(out, '\n');
+	}
+	if (json_array_size(keys) == 0)
+		buf_append_c(out, "  keys          none: every UserSig is refused\n");
+}
+
 static void apps_append_one(const json_t *app, struct buf *out)
 {
 	int64_t count = remote_number(app, "RoomCount");
@@ -191,6 +227,10 @@ static void apps_append_one(const json_t *app, struct buf *out)
 		   json_is_true(json_object_get(app, "CallbackOverwrite")) ? "replaces an existing configuration"
 									   : "refuses when one exists",
 		   remote_number(app, "CallbackSequence"), remote_number(app, "CallbackPending"));
+	buf_printf(out, "  accounts      %s\n",
+		   json_is_true(json_object_get(app, "AccountsRequired")) ? "must have been imported"
+									  : "are made when they are first named");
+	apps_append_keys(json_object_get(app, "Keys"), out);
 	if (*remote_text(app, "Key"))
 		buf_printf(out, "  key           %s\n", remote_text(app, "Key"));
 }
@@ -206,6 +246,14 @@ static void apps_print(const struct cli_line *line, const char *title, const jso
 	apps_append_one(app, &text);
 	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
 	files_wipe(&text);		   /* the key may be in it */
+}
+
+/* What to know when a key was printed. */
+static void apps_print_advice(uint32_t sdkappid)
+{
+	(void)printf("Keep the key secret: with it UserSigs of this app are made. `highwater app show %" PRIu32
+		     " --reveal-key` shows it again.\n",
+		     sdkappid); /* standard output is all there is */
 }
 
 /* ---- commands ---- */
@@ -227,9 +275,7 @@ static int apps_create(const struct cli_line *line)
 		return exit;
 	apps_print(line, "created app", answer.response);
 	if (!options_get(line, OPTION_JSON)->set)
-		(void)printf("Keep the key secret: with it UserSigs of this app are made. `highwater app show %" PRIu32
-			     " --reveal-key` shows it again.\n",
-			     sdkappid); /* standard output is all there is */
+		apps_print_advice(sdkappid);
 	remote_answer_free(&answer);
 	return CLI_DONE;
 }
@@ -284,7 +330,8 @@ static int apps_set(const struct cli_line *line)
 	if (!any)
 		return cli_fail(line, CLI_USAGE,
 				"nothing to change: give at least one of --max, --mode, --thresholds, "
-				"--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite");
+				"--rearm-margin, --step, --admins, --key-file, --overwrite, --no-overwrite, "
+				"--require-accounts");
 	exit = apps_build_settable(line, sdkappid, &body);
 	(void)snprintf(done, sizeof(done), "changed app %" PRIu32, sdkappid); /* sized for it */
 	if (exit == CLI_DONE)
@@ -307,6 +354,72 @@ static int apps_delete(const struct cli_line *line)
 		   options_get(line, OPTION_FORCE)->set ? "true" : "false");
 	(void)snprintf(done, sizeof(done), "deleted app %" PRIu32, sdkappid); /* sized for it */
 	exit = apps_run_plain(line, "app_delete", &body, done);
+	buf_fini(&body);
+	return exit;
+}
+
+static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, const json_t *response)
+{
+	struct buf text;
+
+	if (remote_print_json(line, response))
+		return;
+	buf_init(&text, 1024);
+	buf_printf(&text, "added key %" PRId64 " to app %" PRIu32 "\n  key           %s\n",
+		   remote_number(response, "KeyId"), sdkappid, remote_text(response, "Key"));
+	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
+	files_wipe(&text);		   /* the key is in it */
+	apps_print_advice(sdkappid);
+}
+
+static int apps_rotate_key(const struct cli_line *line)
+{
+	uint64_t overlap_ms = options_get(line, OPTION_OVERLAP)->number;
+	struct remote_answer answer;
+	uint32_t sdkappid;
+	struct buf body;
+	int exit = apps_sdkappid(line, &sdkappid);
+
+	if (exit != CLI_DONE)
+		return exit;
+	if (overlap_ms % 1000)
+		return cli_fail(line, CLI_USAGE, "--overlap: must be whole seconds");
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"Overlap\":%" PRIu64, sdkappid, overlap_ms / 1000);
+	exit = apps_append_key(line, &body);
+	buf_append_char(&body, '}');
+	if (exit == CLI_DONE)
+		exit = remote_run_manage(line, "app_key_rotate", &body, &answer);
+	files_wipe(&body);
+	if (exit != CLI_DONE)
+		return exit;
+	apps_print_rotated(line, sdkappid, answer.response);
+	remote_answer_free(&answer);
+	return CLI_DONE;
+}
+
+static int apps_revoke_key(const struct cli_line *line)
+{
+	uint32_t sdkappid;
+	uint64_t key_id;
+	struct buf body;
+	char done[64];
+	const char *word;
+	int exit;
+
+	if (line->argument_count == 0)
+		return cli_fail(line, CLI_USAGE, "which key? `highwater app show` lists them with their ids");
+	exit = apps_sdkappid_before(line, 1, &sdkappid);
+	if (exit != CLI_DONE)
+		return exit;
+	word = line->arguments[line->argument_count - 1];
+	if (str_to_u64(str_c(word), INT64_MAX, &key_id) || key_id == 0)
+		return cli_fail(line, CLI_USAGE, "\"%.40s\" is no id of a key, a number from 1", word);
+	buf_init(&body, APPS_BODY_BYTES_MAX);
+	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"KeyId\":%" PRIu64 "}", sdkappid, key_id);
+	(void)snprintf(done, sizeof(done), "revoked key %" PRIu64 " of app %" PRIu32, key_id,
+		       sdkappid); /* sized for it */
+	exit = apps_run_plain(line, "app_key_revoke", &body, done);
 	buf_fini(&body);
 	return exit;
 }
@@ -395,13 +508,19 @@ static const struct cli_command apps_commands[] = {
 		     apps_show),
 	APPS_COMMAND("set", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE,
 		     "Changes an app: what is given is set, the rest stays", "", apps_set),
+	APPS_COMMAND("rotate-key", "SDKAPPID", 1,
+		     OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_OVERLAP) | OPTION_BIT(OPTION_KEY_FILE),
+		     "Gives an app a new key, and the others an end",
+		     "Without --key-file the server makes the key and this command prints it.\n", apps_rotate_key),
+	APPS_COMMAND("revoke-key", "SDKAPPID KEY-ID", 2, OPTION_BIT(OPTION_APP), "Ends one key of an app at once", "",
+		     apps_revoke_key),
 	APPS_COMMAND("delete", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FORCE),
 		     "Deletes an app that has no rooms", "", apps_delete),
 };
 
 const struct cli_group cli_app_group = {
 	.name = "app",
-	.summary = "Creates, lists, shows, sets and deletes apps",
+	.summary = "Creates, lists, shows, sets and deletes apps, and changes their keys",
 	.commands = apps_commands,
 	.command_count = ARRAY_LEN(apps_commands),
 };

@@ -48,8 +48,15 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 			       "Print the app's key too; it is a secret."},
 	[OPTION_FORCE] = {"force", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			  "Delete also while callbacks wait to be delivered; they end as failed."},
+	[OPTION_REQUIRE_ACCOUNTS] =
+		{"require-accounts", "on|off", OPTION_TEXT, 0, 0, NULL, "",
+		 "Whether owners and robots of rooms must have been imported as accounts (a new app: off)."},
 	[OPTION_KEY_FILE] = {"key-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
 			     "File with the app's key; - reads standard input."},
+	[OPTION_OVERLAP] =
+		{"overlap", "DURATION", OPTION_DURATION, 0, UINT64_C(31536000000), NULL, "1d",
+		 "How long the other keys stay valid at most, in whole seconds, with a unit: s, m, h or d; 0s "
+		 "ends them at once."},
 	[OPTION_AS] = {"as", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "administrator", "Who makes the call."},
 	[OPTION_CLIENT] = {"client", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			   "Call as an app user does from a client, not as an app admin over REST."},

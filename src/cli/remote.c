@@ -217,6 +217,7 @@ static const struct {
 	{HW_NO_CALLBACK, "`highwater callback set` makes one"},
 	{HW_NEEDS_ADMIN, "--as names who calls the app's API, --admin-token-file the token for the management API"},
 	{HW_SIG_WRONG_KEY, "check --key-file"},
+	{HW_SIG_NO_KEY, "`highwater app rotate-key` makes one"},
 	{HW_NO_ROOM, "`highwater room list` shows the rooms"},
 	{HW_API_BUSY, "run it again in a moment"},
 	{HW_APP_BUSY, "run it again in a moment"},
@@ -312,7 +313,7 @@ static int remote_key_from_server(const struct cli_line *line, struct remote_sen
 		return exit;
 	if (json_field_str(answer.response, "Key", &key) != JSON_FOUND || key.len > HW_USERSIG_KEY_BYTES_MAX) {
 		remote_answer_free(&answer);
-		return cli_fail(line, CLI_IO, "the server did not give the app's key: use --key-file");
+		return cli_fail(line, CLI_IO, "the app has no key: `highwater app rotate-key` makes one");
 	}
 	memcpy(out->key, key.ptr, key.len);
 	out->key_len = key.len;

@@ -15,7 +15,7 @@ from conftest import run
 
 DONE, REFUSED, USAGE, IO = 0, 1, 2, 3
 GROUPS = {
-    "app": ["create", "list", "show", "set", "delete"],
+    "app": ["create", "list", "show", "set", "rotate-key", "revoke-key", "delete"],
     "room": ["create", "list", "show", "destroy"],
     "callback": ["set", "show", "delete", "list"],
     "usersig": ["generate", "verify"],
