@@ -382,7 +382,26 @@ MANAGED = [
     ("app_create", {"SdkAppid": 5, "RearmMargin": 51}, "RearmMargin"),
     ("app_create", {"SdkAppid": 5, "StepPercent": 0}, "StepPercent"),
     ("app_create", {"SdkAppid": 5, "CallbackOverwrite": 1}, "CallbackOverwrite"),
+    ("app_create", {"SdkAppid": 5, "Key": "k\u00e4se und brot"}, "key"),
+    ("app_create", {"SdkAppid": 5, "AccountsRequired": "on"}, "AccountsRequired"),
     ("app_set", {"SdkAppid": 1400000001}, "nothing to set"),
+    ("app_set", {"SdkAppid": 1400000001, "Thresholds": [80, 70]}, "hresholds"),
+    ("app_set", {"SdkAppid": 1400000001, "Key": "short"}, "Key"),
+    ("app_set", {"SdkAppid": 1400000001, "AccountsRequired": 1}, "AccountsRequired"),
+    ("app_key_rotate", {}, "SdkAppid"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Key": "short"}, "Key"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Key": "k" * 129}, "Key"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Key": "k\u00e4se und brot"}, "key"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Key": "tab\tinside"}, "Key"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Key": 12345678}, "Key"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Overlap": -1}, "Overlap"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Overlap": 31536001}, "Overlap"),
+    ("app_key_rotate", {"SdkAppid": 1400000001, "Overlap": "1d"}, "Overlap"),
+    ("app_key_revoke", {"SdkAppid": 1400000001}, "KeyId"),
+    ("app_key_revoke", {"SdkAppid": 1400000001, "KeyId": 0}, "KeyId"),
+    ("app_key_revoke", {"SdkAppid": 1400000001, "KeyId": 2}, "KeyId"),
+    ("app_key_revoke", {"SdkAppid": 1400000001, "KeyId": 4294967297}, "KeyId"),
+    ("app_key_revoke", {"SdkAppid": 1400000001, "KeyId": "1"}, "KeyId"),
     ("app_set", {"SdkAppid": 1400000001, "MaxRoomCount": "3"}, "MaxRoomCount"),
     ("app_delete", {"SdkAppid": 1400000001}, "3 rooms"),
     ("app_delete", {"SdkAppid": 1400000001, "Force": True}, "3 rooms"),
@@ -402,5 +421,5 @@ def test_management_call_that_is_wrong(backend, steady, command, body, named):
 
 
 def test_management_of_an_unknown_app(backend, steady):
-    for command in ("app_show", "app_set", "app_delete", "callback_list"):
-        backend.manage(command, {"SdkAppid": 77, "MaxRoomCount": 5}).refused(70020)
+    for command in ("app_show", "app_set", "app_delete", "app_key_rotate", "app_key_revoke", "callback_list"):
+        backend.manage(command, {"SdkAppid": 77, "MaxRoomCount": 5, "KeyId": 1}).refused(70020)
