@@ -51,7 +51,7 @@ MUST_CHECK int rate_admit(struct rate *rate, uint32_t sdkappid, size_t route, en
 
 /* Notes that a room of that id (at most HW_ROOM_ID_BYTES_MAX bytes) was created. Does nothing when room_id_ms is 0. */
 void rate_room_created(struct rate *rate, uint32_t sdkappid, struct str room_id, int64_t now_ns);
-/* True when that was less than room_id_ms ago. The table takes 65536 ids; when more are created within room_id_ms, the
- * oldest of a set of 4 are forgotten, and false is the answer for them. True for an id that was not created needs two
- * equal 64-bit hashes under a random key. */
+/* True when that was less than room_id_ms ago. The table has 65536 places in sets of 4: when tens of thousands of ids are
+ * created within room_id_ms, the oldest of a full set are forgotten, and false is the answer for them. True for an id
+ * that was not created needs two equal 64-bit hashes under a random key. */
 MUST_CHECK bool rate_room_is_fresh(struct rate *rate, uint32_t sdkappid, struct str room_id, int64_t now_ns);

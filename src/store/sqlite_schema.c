@@ -29,15 +29,17 @@ static const char *const sqlite_steps[] = {
 	" attempt_ms INTEGER NOT NULL, http_status INTEGER NOT NULL, error TEXT NOT NULL) STRICT;"
 	"CREATE INDEX callbacks_pending ON callbacks (sdkappid, due_ms) WHERE state = 0;",
 	/* 2: what rooms keep (kind: enum item_kind), accounts, a secret of the store; lists of visible rooms need not step
-	 * over hidden ones; a room's info has a Notice. Several keys per app, a line each, see sqlite_read_key: the one
+	 * over hidden ones; a room's info has a Notice; owners are accounts. Several keys per app, a line each, see sqlite_read_key: the one
 	 * there was is the first and has no end. */
 	"CREATE TABLE room_items (room INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,"
 	" value TEXT NOT NULL, until_s INTEGER NOT NULL, PRIMARY KEY (room, kind, name)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE accounts (number INTEGER NOT NULL, name TEXT NOT NULL, nick TEXT NOT NULL,"
 	" face_url TEXT NOT NULL, create_ms INTEGER NOT NULL, PRIMARY KEY (number, name)) STRICT, WITHOUT ROWID;"
+	"INSERT OR IGNORE INTO accounts SELECT number, owner, '', '', create_ms FROM rooms;"
 	"INSERT INTO meta VALUES ('secret', lower(hex(randomblob(32))));"
 	"CREATE INDEX rooms_visible ON rooms (id) WHERE visible = 1;"
-	"UPDATE rooms SET info = substr(info, 1, length(info) - 1) || ',\"Notice\":\"\"}';"
+	"UPDATE rooms SET info = CASE info WHEN '{}' THEN '{' ELSE substr(info, 1, length(info) - 1) || ',' END"
+	" || '\"Notice\":\"\"}';"
 	"ALTER TABLE apps RENAME COLUMN key TO keys;"
 	"UPDATE apps SET keys = '1 ' || max(create_ms, 0) || ' 0 ' || keys;"
 	"ALTER TABLE apps ADD COLUMN key_id_next INTEGER NOT NULL DEFAULT 2;"

@@ -167,7 +167,7 @@ static int model_set_metadata(struct model *model, struct model_app *app, struct
 
 	for (unsigned i = 0; i < count; i++) {
 		unsigned key = (first + i * 3) % MODEL_KEYS;
-		size_t len = below(model, 4) ? 1024 + below(model, 1025) : below(model, 40);
+		size_t len = below(model, 4) ? 1800 + below(model, 249) : below(model, 40);
 
 		list[i] = (struct metadata){str_c(keys[key]), {value_text, len}};
 		after.value_len[key] = 1 + len;
@@ -451,7 +451,8 @@ static void model_run(uint64_t seed, model_open *open, bool reopen)
 	}
 	model_check_all(model);
 	for (unsigned i = 0; i < 6; i++)
-		assert_true(model->refused[i] > 5); /* the run met what it is for */
+		if (model->refused[i] < 5) /* the run met what it is for */
+			fail_msg("only %u refusals of kind %u", model->refused[i], i);
 	fixture_free(model->fixture);
 	mem_free(model);
 }

@@ -269,6 +269,26 @@ static char *read_history(int64_t version)
 	return text;
 }
 
+/* The oldest room: every property has a value, whatever the version knew of it; from version 2 on it keeps an item. */
+static void check_history_room(struct fixture *fixture, int64_t version)
+{
+	struct store_item items[2];
+	struct store_room room;
+	struct room_info info;
+	struct error err;
+	size_t count;
+
+	assert_int_equal(store_room_get(fixture->reader, &fixture->arena, 2, STR("r0"), &room, &err), 1);
+	assert_true(strstr(room.info.ptr, "\"Notice\":\"\"}") != NULL);
+	room_info_read(room.info, room.room_id, &fixture->arena, &info);
+	assert_true(str_eq(info.values[ROOM_NAME].text, STR("r0")));
+	assert_int_equal(
+		store_room_items(fixture->reader, &fixture->arena, room.id, ITEM_METADATA, 2, items, &count, &err), 0);
+	assert_int_equal(count, version >= 2);
+	if (count)
+		assert_true(str_eq(items[0].value, STR("value")));
+}
+
 /* history/N.sql is a store as a program with N schema steps left it: app 1400000001 with number 2, a maximum of 3,
  * rooms r0 to r2, and one pending callback. Whoever adds step N + 1 leaves those files as they are. */
 static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
@@ -283,6 +303,7 @@ static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 		struct fixture *old = fixture_new();
 		char *sql = read_history(version);
 		struct store_callback row;
+		struct app_config config;
 
 		tamper(old, sql);
 		mem_free(sql);
@@ -292,6 +313,9 @@ static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 		assert_int_equal(fixture_app(old, APP).config.number, 2);
 		assert_true(store_id(old->store) == 0x0123456789abcdef);
 		assert_int_equal(fixture_pending(old, APP, &row, 1), 1);
+		config = fixture_app(old, APP).config;
+		assert_true(str_eq(secret_reveal(app_key(&config)), STR("kkkkkkkk")));
+		check_history_room(old, version);
 		assert_int_equal(fixture_run(old->store, world_create(APP, "r4", "u")), HW_QUOTA_FULL);
 		assert_int_equal(fixture_run(old->store, world_destroy(APP, "r0", "alice")), HW_OK);
 		fixture_close(old);

@@ -260,8 +260,7 @@ static void test_store_room_comes_back_in_every_field(void **state)
 	command.origin.steady_ms = 1234567890123;
 	fixture_add_app(fixture->store, APP, 5);
 	assert_int_equal(fixture_run(fixture->store, command), HW_OK);
-	assert_int_equal(
-		store_room_get(fixture->reader, &fixture->arena, 1, command.room_id, &room, &err), 1);
+	assert_int_equal(store_room_get(fixture->reader, &fixture->arena, 1, command.room_id, &room, &err), 1);
 	assert_true(room.id == app_id_make(1, 1));
 	assert_true(str_eq(room.room_id, command.room_id));
 	assert_true(str_eq(room.owner, command.u.room_create.owner));
