@@ -35,7 +35,8 @@ struct api_route {
 
 /* The route of a path; of a call of the vendor's that is not supported the one that says so; NULL for others. */
 const struct api_route *api_find_route(struct str path);
-size_t api_route_index(const struct api_route *route); /* below api_route_count */
+/* A number of the command, below api_route_count. */
+size_t api_route_index(const struct api_route *route);
 size_t api_route_count(void);
 
 struct api_request {

@@ -109,9 +109,16 @@ const struct api_route *api_find_route(struct str path)
 	return routes_topic(path) ? &routes_not_supported : NULL;
 }
 
+/* Two names of one command share a number. */
 size_t api_route_index(const struct api_route *route)
 {
-	return route == &routes_not_supported ? ARRAY_LEN(api_routes) : (size_t)(route - api_routes);
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(api_routes) &&
+	       (api_routes[i].handle != route->handle || api_routes[i].command != route->command ||
+		api_routes[i].access != route->access))
+		i++;
+	return i;
 }
 
 size_t api_route_count(void)

@@ -29,8 +29,8 @@ static const char *const sqlite_steps[] = {
 	" attempt_ms INTEGER NOT NULL, http_status INTEGER NOT NULL, error TEXT NOT NULL) STRICT;"
 	"CREATE INDEX callbacks_pending ON callbacks (sdkappid, due_ms) WHERE state = 0;",
 	/* 2: what rooms keep (kind: enum item_kind), accounts, a secret of the store; lists of visible rooms need not step
-	 * over hidden ones; a room's info has a Notice; owners are accounts. Several keys per app, a line each, see sqlite_read_key: the one
-	 * there was is the first and has no end. */
+	 * over hidden ones; a room's info has a Notice; owners are accounts. Several keys per app, a line each, see
+	 * sqlite_read_key: the one there was is the first and has no end. */
 	"CREATE TABLE room_items (room INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL,"
 	" value TEXT NOT NULL, until_s INTEGER NOT NULL, PRIMARY KEY (room, kind, name)) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE accounts (number INTEGER NOT NULL, name TEXT NOT NULL, nick TEXT NOT NULL,"
