@@ -75,7 +75,7 @@ static const struct {
 	{"live_engine_http_srv/*mcu*", "mixing of streams"},
 	{"live_engine_http_srv/*seat*", "seats"},
 	{"live_engine_http_srv/get_member_list", "members who are in a room: nobody enters rooms here"},
-	{"live_engine_http_srv/kick*", "members who are in a room: nobody enters rooms here"},
+	{"live_engine_http_srv/kick_*", "members who are in a room: nobody enters rooms here"},
 	{"room_engine_http_mic/*", "seats"},
 	{"room_engine_http_srv/*", "Conference rooms"},
 	{"room_config/*", "Conference rooms"},

@@ -215,19 +215,37 @@ static int callbacks_delete(const struct cli_line *line)
 
 /* ---- list ---- */
 
-static void callbacks_print_row(const json_t *row)
+/* "alert, 8 of 10 rooms", or what happened to which room. */
+static void callbacks_describe(const json_t *row, char *out, size_t size)
 {
 	const json_t *body = json_object_get(row, "Body");
+	const char *command = remote_text(row, "CallbackCommand");
+	const char *room_id = remote_text(body, "RoomId");
+	const struct str common = STR("Live.CallbackAfter");
+
+	if (strcmp(command, hw_callback_word(HW_CALLBACK_THRESHOLD)) == 0) {
+		(void)snprintf(out, size, "alert, %" PRId64 " of %" PRId64 " rooms",
+			       remote_number(body, "CurRoomCount"), remote_number(body, "MaxRoomCount")); /* fits */
+		return;
+	}
+	if (!*room_id)
+		room_id = remote_text(json_object_get(body, "RoomInfo"), "RoomId");
+	if (str_starts_with(str_c(command), common))
+		command += common.len;
+	(void)snprintf(out, size, "%s %s", command, room_id); /* fits: the longest word and id */
+}
+
+static void callbacks_print_row(const json_t *row)
+{
 	const char *reason = remote_text(row, "Error");
 	char time[CLOCK_TEXT_BYTES];
-	char rooms[48];
+	char event[128];
 
 	clock_format(remote_number(row, "EventTime"), time);
-	(void)snprintf(rooms, sizeof(rooms), "%" PRId64 " of %" PRId64, remote_number(body, "CurRoomCount"),
-		       remote_number(body, "MaxRoomCount")); /* fits two numbers */
+	callbacks_describe(row, event, sizeof(event));
 	/* standard output is all there is */
-	(void)printf("%8" PRId64 "  %.19sZ  %-20s  %-9s  %8" PRId64 "  %s\n", remote_number(row, "Sequence"), time,
-		     rooms, remote_text(row, "State"), remote_number(row, "Attempts"), remote_text(row, "WebhookId"));
+	(void)printf("%8" PRId64 "  %.19sZ  %-30s  %-9s  %8" PRId64 "  %s\n", remote_number(row, "Sequence"), time,
+		     event, remote_text(row, "State"), remote_number(row, "Attempts"), remote_text(row, "WebhookId"));
 	if (*reason)
 		(void)printf("%8s  %s\n", "", reason);
 }
@@ -272,7 +290,7 @@ static int callbacks_list(const struct cli_line *line)
 		if (json_array_size(rows) == 0)
 			(void)puts("no callbacks were made yet");
 		else
-			(void)printf("%8s  %-20s  %-20s  %-9s  %8s  %s\n", "SEQUENCE", "TIME", "ROOMS", "STATE",
+			(void)printf("%8s  %-20s  %-30s  %-9s  %8s  %s\n", "SEQUENCE", "TIME", "EVENT", "STATE",
 				     "ATTEMPTS", "WEBHOOK-ID");
 		for (size_t i = 0; i < json_array_size(rows); i++)
 			callbacks_print_row(json_array_get(rows, i));

@@ -37,7 +37,7 @@ bool step_check_editor(struct live_room *room, struct command *command)
 	admin = step_find_item(room, ITEM_ADMIN, command->origin.operator_account);
 	if (admin && admin->exists)
 		return true;
-	step_answer(command, HW_NO_PERMISSION, "only the room's owner, its admins or an app admin may change it");
+	step_answer(command, HW_NO_PERMISSION, "only the room's owner and its admins may change it");
 	return false;
 }
 

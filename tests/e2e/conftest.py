@@ -19,8 +19,33 @@ BINARY = os.environ.get("HIGHWATER_BIN") or str(
 )
 
 
+PARTIAL = pytest.StashKey()  # bool: some tests were left out
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "smoke: the few tests that also run under the sanitizers")
+    config.addinivalue_line("markers", "last: judges what all other tests have seen, and runs after them")
+    config.stash[PARTIAL] = "PYTEST_XDIST_WORKER" in os.environ
+
+
+def pytest_deselected(items):
+    for item in items:
+        item.config.stash[PARTIAL] = True
+
+
+def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    collected = {item.path.name for item in items}
+    wanted = {path.name for path in pathlib.Path(__file__).parent.glob("test_*.py")}
+    if collected < wanted or any("::" in argument for argument in config.args):
+        config.stash[PARTIAL] = True
+
+
+@pytest.fixture
+def whole_session(request):
+    """For a test that judges the session: skips it where tests were left out."""
+    if request.config.stash[PARTIAL]:
+        pytest.skip("only for a session of all tests")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,10 +129,14 @@ class Process:
         assert not re.search(r"eJ[0-9A-Za-z*-]{40}", log), f"a UserSig is in {self.log_path}"
 
 
-class Backend(Process):
-    """`highwater serve` with the management API at hand."""
+# Tests call faster than the rates allow, and use room ids again at once.
+RATES_OFF = tuple("--rate-api 0 --rate-slow 0 --rate-list 0 --rate-client 0 --rate-room-id 0ms".split())
 
-    def __init__(self, folder, *arguments, port="0"):
+
+class Backend(Process):
+    """`highwater serve` with the management API at hand. With `rates` the limits of calls are the defaults."""
+
+    def __init__(self, folder, *arguments, port="0", rates=False):
         self.data = pathlib.Path(folder) / "data"
         super().__init__(
             folder,
@@ -119,12 +148,23 @@ class Backend(Process):
             "50ms",
             "--callback-retry-longest",
             "200ms",
+            *(() if rates else RATES_OFF),
             *arguments,
         )
         self.tls = None
 
     def client(self, **keywords):
         return wire.Client(self.port, self.tls, **keywords)
+
+    def restart(self, app, kill=False):
+        """Ends cleanly, or by kill -9, starts again, and gives the app over a new connection."""
+        app.client.close()
+        if kill:
+            self.kill()
+        else:
+            assert self.stop() == 0, self.log()
+        self.start()
+        return app.over(self.client())
 
     @property
     def token(self):
@@ -182,8 +222,8 @@ def make_backend(tmp_path):
     """Starts backends; all are stopped at the end, and must end cleanly."""
     made = []
 
-    def make(*arguments, folder="backend", port="0", start=True):
-        backend = Backend(tmp_path / folder, *arguments, port=port)
+    def make(*arguments, folder="backend", port="0", start=True, rates=False):
+        backend = Backend(tmp_path / folder, *arguments, port=port, rates=rates)
         made.append(backend)
         return backend.start() if start else backend
 

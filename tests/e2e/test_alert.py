@@ -287,7 +287,7 @@ def test_forwarded_address_is_believed_only_from_a_trusted_proxy(make_backend, r
     assert client_ip(backend, app, receiver, "r", source, forwarded) == expected
 
 
-@pytest.mark.parametrize("commands", [[], ["Live.CallbackAfterCreateRoom"]])
+@pytest.mark.parametrize("commands", [[], ["Live.CallbackAfterMemberStateChanged"]])
 def test_switch_off_makes_no_alert_and_the_line_stays_armed(backend, receiver, commands):
     app = backend.app(MaxRoomCount=10, AlertMode="edge", callback=receiver.url, commands=commands)
     app.fill(1, 8)

@@ -55,6 +55,28 @@ def wait(condition, seconds=20, what="condition"):
         time.sleep(0.01)
 
 
+class Seen:
+    """The error codes and RequestIds of all answers of this pytest session; test_codes.py judges them."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.codes = set()
+        self.request_ids = set()
+        self.repeated = []
+
+    def note(self, body):
+        if not isinstance(body, dict) or "RequestId" not in body:
+            return  # not an answer of the backend: receivers give no RequestId
+        with self.lock:
+            self.codes.add(body.get("ErrorCode"))
+            if body["RequestId"] in self.request_ids:
+                self.repeated.append(body["RequestId"])
+            self.request_ids.add(body["RequestId"])
+
+
+SEEN = Seen()
+
+
 class Reply:
     """One answer: HTTP status, raw bytes and, where it is JSON, the parsed body."""
 
@@ -65,6 +87,7 @@ class Reply:
             self.body = json.loads(raw)
         except ValueError:
             self.body = None
+        SEEN.note(self.body)
 
     @property
     def code(self):
@@ -86,6 +109,12 @@ class Reply:
         assert self.body and self.body["ActionStatus"] == "FAIL" and self.code == code, self.raw
         for word in words:
             assert word in self.info, self.raw
+        return self
+
+    def bare(self):
+        """Done, and nothing in the answer but the envelope."""
+        self.ok()
+        assert list(self.body) == ["ActionStatus", "ErrorInfo", "ErrorCode", "RequestId"], self.raw
         return self
 
 
@@ -173,6 +202,38 @@ class App:
     def destroy(self, room_id):
         return self.rest("destroy_room", {"RoomId": room_id})
 
+    def info(self, room_id):
+        return self.rest("get_room_info", {"RoomId": room_id}).ok().response["RoomInfo"]
+
+    def update(self, room_id, **fields):
+        return self.rest("update_room_info", {"RoomInfo": {"RoomId": room_id, **fields}})
+
+    def update_as(self, room_id, identifier, platform="Web", **fields):
+        return self.user("update_room_info", {"RoomInfo": {"RoomId": room_id, **fields}}, identifier, platform)
+
+    def in_room(self, command, room_id="r", **fields):
+        """A server call whose body is a RoomId and these fields."""
+        return self.rest(command, {"RoomId": room_id, **fields})
+
+    def admins(self, room_id, *accounts, op="add"):
+        """Makes these accounts admins of the room, or ends that."""
+        return self.in_room("modify_admin", room_id, Admin_Account=list(accounts), OpType=op)
+
+    def set_metadata(self, room_id, values):
+        """Sets the keys of the dict to its values."""
+        return self.in_room("set_room_metadata", room_id, Metadata=metadata_list(values))
+
+    def metadata(self, room_id, **fields):
+        """The room's metadata as a dict; its order is that of the answer."""
+        found = self.in_room("get_room_metadata", room_id, **fields).ok().response["Metadata"]
+        assert all(list(one) == ["Key", "Value"] for one in found), found
+        assert len({one["Key"] for one in found}) == len(found), "a key is there twice"
+        return {one["Key"]: one["Value"] for one in found}
+
+    def login(self, command, body):
+        """A call of the accounts' service."""
+        return self.rest(command, body, service="im_open_login_svc")
+
     def room_ids(self):
         """All rooms, page by page."""
         found, cursor = [], ""
@@ -182,6 +243,11 @@ class App:
             cursor = page["Next"]
             if not cursor:
                 return found
+
+
+def metadata_list(values):
+    """A dict as the vendor's list of keys and values."""
+    return [{"Key": key, "Value": value} for key, value in values.items()]
 
 
 OK_REPLY = b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
