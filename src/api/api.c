@@ -31,6 +31,22 @@ static void api_append_envelope(struct buf *out, int code, const char *text, con
 	buf_append_char(out, '"');
 }
 
+/* A refusal is told at level info, so that whoever is given a RequestId finds it; ten a second and thread, for a peer
+ * that only sends rubbish must not fill the disk. The rest, at level debug, is every request. */
+static void api_log(struct api_request *request, int code)
+{
+	enum log_level level = code == HW_OK ? LOG_LEVEL_DEBUG : code == HW_INTERNAL ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+	uint64_t held_back = 0;
+
+	if (level == LOG_LEVEL_INFO && !log_enabled(LOG_LEVEL_DEBUG) &&
+	    !log_limit_pass(api_refusal_limit(api_request_thread(request)), clock_mono_ms(), &held_back))
+		return;
+	log_event(level, "request", LOG_C("request_id", request->id),
+		  LOG_C("path", request->route ? request->route->path : "unknown"),
+		  LOG_U64("app", request->app ? request->app->config.sdkappid : 0), LOG_I64("code", code),
+		  LOG_U64("held_back", held_back));
+}
+
 void api_answer(struct api_request *request, int code, const char *text)
 {
 	struct http_call *call = request->call;
@@ -50,9 +66,7 @@ void api_answer(struct api_request *request, int code, const char *text)
 	}
 	buf_append_char(&reply, '}');
 	assert(buf_ok(&reply)); /* beside is as long as a request body at most */
-	log_event(code == HW_INTERNAL ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "request", LOG_C("request_id", request->id),
-		  LOG_C("path", request->route ? request->route->path : "unknown"),
-		  LOG_U64("app", request->app ? request->app->config.sdkappid : 0), LOG_I64("code", code));
+	api_log(request, code);
 	directory_release(request->app);
 	json_decref(request->body);
 	buf_fini(&request->response);

@@ -8,6 +8,7 @@
 #include "api/cors.h"
 #include "api/rate.h"
 #include "base/json.h"
+#include "base/log.h"
 
 #include <highwater/code.h>
 #include <highwater/query.h>
@@ -83,6 +84,8 @@ struct api_thread *api_threads_new(unsigned count);
 void api_threads_free(struct api_thread **threads, unsigned count);
 void api_make_request_id(struct api_thread *thread, char out[API_REQUEST_ID_BYTES]);
 struct api_thread *api_request_thread(struct api_request *request);
+/* Of the log lines about refused requests. */
+struct log_limit *api_refusal_limit(struct api_thread *thread);
 
 /* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
  * is HW_OK and something was built. */

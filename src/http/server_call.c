@@ -116,7 +116,7 @@ static void server_call_send(struct server_thread *thread, h2o_req_t *req, h2o_i
 {
 	static h2o_generator_t generator = {NULL, NULL};
 
-	req->res.content_length = body.len;
+	req->res.content_length = req->res.status == 204 ? SIZE_MAX : body.len; /* a 204 must not have one */
 	if (atomic_load_explicit(&thread->server->draining, memory_order_relaxed))
 		req->http1_is_persistent = 0;
 	thread->own_reply = true;
@@ -387,6 +387,7 @@ static const char *server_call_reason(int status)
 		int status;
 		const char *reason;
 	} reasons[] = {{200, "OK"},
+		       {204, "No Content"},
 		       {400, "Bad Request"},
 		       {401, "Unauthorized"},
 		       {403, "Forbidden"},
