@@ -220,7 +220,8 @@ void service_prepare(enum log_level level)
 	service_stop_signals(&signals);
 	rc = pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	assert(rc == 0);
-	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists, nor below */
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a disk that is full: an error, not an end */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		if (setrlimit(RLIMIT_NOFILE, &limit))
