@@ -145,8 +145,11 @@ static bool room_read_tags(const json_t *json, const struct room_field_rule *rul
 
 	if (json_field_array(json, rule->name, &array) != JSON_FOUND || json_array_size(array) > ROOM_TAG_COUNT_MAX)
 		return false;
-	for (size_t i = 0; i < json_array_size(array); i++)
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		if (!json_is_integer(json_array_get(array, i)))
+			return false;
 		out->tags[out->tag_count++] = json_integer_value(json_array_get(array, i));
+	}
 	return true;
 }
 
@@ -159,12 +162,13 @@ static bool room_read_value(const json_t *json, const struct room_field_rule *ru
 	switch (rule->type) {
 	case ROOM_FIELD_TEXT:
 	case ROOM_FIELD_WORD:
-		if (json_field_str(json, rule->name, &out->text) != JSON_FOUND)
+		if (json_field_str(json, rule->name, &out->text) != JSON_FOUND ||
+		    !(rule->type == ROOM_FIELD_WORD ? room_word_ok(rule, out->text) : out->text.len <= rule->limit))
 			return false;
 		out->text = arena_dup(arena, out->text);
 		return true;
 	case ROOM_FIELD_NUMBER:
-		return json_field_i64(json, rule->name, 0, ROOM_NUMBER_MAX, &out->number) == JSON_FOUND;
+		return json_field_i64(json, rule->name, 0, (int64_t)rule->limit, &out->number) == JSON_FOUND;
 	case ROOM_FIELD_FLAG:
 	case ROOM_FIELD_LOOSE_FLAG:
 		if (json_field_bool(json, rule->name, &flag) != JSON_FOUND)

@@ -5,8 +5,6 @@
 #include "live/packet.h"
 #include "live/step_internal.h"
 
-#include <assert.h>
-
 struct live_item *step_find_item(const struct live_room *room, enum item_kind kind, struct str name)
 {
 	struct live_item *item = room->items[kind];
@@ -106,27 +104,48 @@ void step_metadata_set(struct live_set *set, struct live_app *app, struct comman
 	step_ok(command, app);
 }
 
-void step_metadata_delete(struct live_set *set, struct live_app *app, struct command *command)
+static size_t step_delete_items(const struct live_room *room, const struct str *keys, size_t count,
+				struct str *deleted_out)
 {
-	struct live_room *room = step_need_room(set, command);
-	struct str deleted[ROOM_METADATA_COUNT_MAX];
-	size_t count = 0;
+	size_t deleted = 0;
 
-	if (!room || !step_check_editor(room, command))
-		return;
-	for (size_t i = 0; i < command->u.metadata.count; i++) {
-		struct live_item *item = step_find_item(room, ITEM_METADATA, command->u.metadata.keys[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct live_item *item = step_find_item(room, ITEM_METADATA, keys[i]);
 
 		if (!item || !item->exists)
 			continue;
 		item->exists = false;
-		assert(count < ROOM_METADATA_COUNT_MAX);
-		deleted[count++] = item->name;
+		deleted_out[deleted++] = item->name;
 	}
-	if (!count) {
+	return deleted;
+}
+
+static bool step_has_any(const struct live_room *room, const struct str *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct live_item *item = step_find_item(room, ITEM_METADATA, keys[i]);
+
+		if (item && item->exists)
+			return true;
+	}
+	return false;
+}
+
+void step_metadata_delete(struct live_set *set, struct live_app *app, struct command *command)
+{
+	struct live_room *room = step_need_room(set, command);
+	const struct str *keys = command->u.metadata.keys;
+	struct str *deleted;
+	size_t count;
+
+	if (!room || !step_check_editor(room, command))
+		return;
+	if (!step_has_any(room, keys, command->u.metadata.count)) {
 		step_answer(command, HW_NO_METADATA, "Keys: %s", hw_code_text(HW_NO_METADATA));
 		return;
 	}
+	deleted = arena_array(set->arena, command->u.metadata.count, sizeof(*deleted));
+	count = step_delete_items(room, keys, command->u.metadata.count, deleted);
 	if (app_callback_on(app->config, HW_CALLBACK_METADATA_DELETED))
 		step_add_callback(set, app, command, HW_CALLBACK_METADATA_DELETED,
 				  packet_metadata_deleted(set->arena, command, deleted, count), 0);
