@@ -132,8 +132,8 @@ static void test_cors_refuses_what_is_no_origin(void **state)
 		"https://a.example:8o",
 		"https://a.example:80:80",
 		"https://a example",
-		"https://b\xc3\xbc"
-		"cher.example",
+		("https://b\xc3\xbc"
+		 "cher.example"),
 		"1http://a.example",
 		"ht tp://a.example",
 		"http://[::1",
