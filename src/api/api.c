@@ -331,15 +331,6 @@ static int api_normal_address(struct str text, char out[HW_IP_BYTES_MAX + 1])
 	}
 }
 
-static struct str api_trim(struct str text)
-{
-	while (text.len && text.ptr[0] == ' ')
-		text = str_slice(text, 1, text.len);
-	while (text.len && text.ptr[text.len - 1] == ' ')
-		text.len--;
-	return text;
-}
-
 /* The peer, or, when the peer is one of our proxies, the last address of X-Forwarded-For that is not. What stands
  * further left was written by whoever that is and is not believed. */
 static struct str api_client_ip(const struct api *api, struct http_call *call, struct arena *arena)
@@ -353,7 +344,7 @@ static struct str api_client_ip(const struct api *api, struct http_call *call, s
 
 		while (start > 0 && chain.ptr[start - 1] != ',')
 			start--;
-		if (api_normal_address(api_trim(str_slice(chain, start, chain.len)), normal))
+		if (api_normal_address(str_trim(str_slice(chain, start, chain.len)), normal))
 			break;
 		address = arena_dup(arena, str_c(normal));
 		chain.len = start ? start - 1 : 0;
@@ -420,7 +411,7 @@ static int api_read_proxies(struct api *api, const char *text, struct error *err
 	api->proxies = mem_zalloc((rest.len + 1) * sizeof(*api->proxies)); /* an address has at least one byte */
 	while (rest.len) {
 		ptrdiff_t comma = str_find_char(rest, ',');
-		struct str item = api_trim(comma < 0 ? rest : str_slice(rest, 0, (size_t)comma));
+		struct str item = str_trim(comma < 0 ? rest : str_slice(rest, 0, (size_t)comma));
 
 		if (api_normal_address(item, api->proxies[api->proxy_count]))
 			return error_set(err, ERR_INVALID, "http.trusted_proxies: \"%.*s\" is not an IP address",

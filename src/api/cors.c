@@ -122,15 +122,6 @@ static int cors_normal_origin(struct str text, char out[CORS_ORIGIN_BYTES_MAX + 
 	return result;
 }
 
-static struct str cors_trim(struct str text)
-{
-	while (text.len && text.ptr[0] == ' ')
-		text = str_slice(text, 1, text.len);
-	while (text.len && text.ptr[text.len - 1] == ' ')
-		text.len--;
-	return text;
-}
-
 static int cors_add(struct cors *cors, struct str item, struct error *err)
 {
 	if (str_eq(item, STR("*")))
@@ -154,7 +145,7 @@ static int cors_read(struct cors *cors, struct str text, struct error *err)
 	for (;;) {
 		ptrdiff_t comma = str_find_char(text, ',');
 
-		if (cors_add(cors, cors_trim(comma < 0 ? text : str_slice(text, 0, (size_t)comma)), err))
+		if (cors_add(cors, str_trim(comma < 0 ? text : str_slice(text, 0, (size_t)comma)), err))
 			return -1;
 		if (comma < 0)
 			return 0;
@@ -166,7 +157,7 @@ int cors_open(const char *origins, struct cors **cors_out, struct error *err)
 {
 	struct cors *cors = mem_zalloc(sizeof(*cors));
 
-	if (cors_read(cors, cors_trim(str_c(origins)), err)) {
+	if (cors_read(cors, str_trim(str_c(origins)), err)) {
 		cors_close(&cors);
 		return -1;
 	}

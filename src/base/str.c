@@ -59,6 +59,15 @@ struct str str_slice(struct str s, size_t start, size_t len)
 	return (struct str){start ? s.ptr + start : s.ptr, len}; /* start > 0 only where there are bytes */
 }
 
+struct str str_trim(struct str s)
+{
+	while (s.len && s.ptr[0] == ' ')
+		s = str_slice(s, 1, s.len);
+	while (s.len && s.ptr[s.len - 1] == ' ')
+		s.len--;
+	return s;
+}
+
 int str_to_u64(struct str s, uint64_t max, uint64_t *out)
 {
 	uint64_t value = 0;

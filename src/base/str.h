@@ -30,6 +30,9 @@ ptrdiff_t str_find_char(struct str s, char c);
 /* The part of `s` from `start`, at most `len` bytes; both are clamped. */
 struct str str_slice(struct str s, size_t start, size_t len);
 
+/* Without spaces (0x20) at both ends. */
+struct str str_trim(struct str s);
+
 /* Decimal digits only, no sign, no space, at most UINT64_MAX and `max`. Returns 0, or -1 with `out` untouched. */
 MUST_CHECK int str_to_u64(struct str s, uint64_t max, uint64_t *out);
 

@@ -213,9 +213,22 @@ static void test_str_copy_cuts_and_says_so(void **state)
 	assert_string_equal(out, "");
 }
 
+static void test_str_trim_takes_spaces_at_both_ends(void **state)
+{
+	static const char *const rows[][2] = {
+		{"", ""}, {" ", ""}, {"   ", ""}, {"a", "a"}, {" a b  ", "a b"}, {"\ta ", "\ta"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_true(str_eq(str_trim(str_c(rows[i][0])), str_c(rows[i][1])));
+	assert_int_equal(str_trim((struct str){0}).len, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_str_trim_takes_spaces_at_both_ends),
 		cmocka_unit_test(test_str_c_of_null_is_empty),
 		cmocka_unit_test(test_str_eq_looks_at_every_byte),
 		cmocka_unit_test(test_str_eq_nocase_folds_ascii_only),
