@@ -111,11 +111,14 @@ struct hw_alert {
 HW_API HW_CHECK int hw_alert_build(const struct hw_alert *alert, char *out, size_t out_size);
 
 /* Parses the alert's packet; all five fields are required, counts and time may be integers or strings of digits; other
- * fields are ignored; at most 64 KiB. Returns 0, or -1 with a sentence in `reason`. */
+ * fields are ignored; at most HW_PACKET_BYTES_MAX. Returns 0, or -1 with a sentence in `reason`. */
 HW_API HW_CHECK int hw_alert_parse(const char *body, size_t len, struct hw_alert *out, char *reason,
 				   size_t reason_size);
 
-/* The CallbackCommand (1 to 63 bytes) of any callback packet, into `out`. Returns 0, or -1 with a sentence in
+/* The longest packet of any callback that Highwater sends: metadata in which every byte had to be escaped. */
+#define HW_PACKET_BYTES_MAX 131072
+
+/* The CallbackCommand (1 to 63 bytes) of any callback packet (at most HW_PACKET_BYTES_MAX), into `out`. Returns 0, or -1 with a sentence in
  * `reason`. */
 HW_API HW_CHECK int hw_packet_command(const char *body, size_t len, char out[64], char *reason, size_t reason_size);
 
@@ -137,7 +140,7 @@ HW_API HW_CHECK int hw_reply_build(const struct hw_callback_reply *reply, char *
 
 /* Parses a reply, tolerantly: "//" and block comments and trailing commas are allowed (the vendor's sample has a
  * comment), ErrorCode may be a string of digits, ErrorInfo and ErrorCode may be absent; ActionStatus must be "OK" or
- * "FAIL"; at most 64 KiB. Returns 0, or -1 with a sentence in `reason`. */
+ * "FAIL"; at most HW_PACKET_BYTES_MAX. Returns 0, or -1 with a sentence in `reason`. */
 HW_API HW_CHECK int hw_reply_parse(const char *body, size_t len, struct hw_callback_reply *out, char *reason,
 				   size_t reason_size);
 

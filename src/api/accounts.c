@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define ACCOUNTS_FAILED_BYTES_MAX 64 /* of a name that is none, as it is shown */
+
 /* Returns HW_OK or the code to answer; `out` is filled. The older name of UserID is read too. */
 static int accounts_take(const json_t *json, struct account *out)
 {
@@ -66,12 +68,16 @@ static void accounts_put(struct account *list, size_t *count, struct account one
 static void accounts_append_failed(struct api_request *request, const json_t *item, struct str name)
 {
 	struct buf *failed = &request->beside;
+	struct str sent = json_is_string(item) ? json_str(item) : name;
+	struct str shown = str_slice(sent, 0, ACCOUNTS_FAILED_BYTES_MAX);
 
 	if (failed->len)
 		buf_append_char(failed, ',');
 	else
 		buf_append_c(failed, ",\"FailAccounts\":[");
-	buf_append_json_string(failed, json_is_string(item) ? json_str(item) : name);
+	while (shown.len < sent.len && (sent.ptr[shown.len] & 0xc0) == 0x80)
+		shown.len--; /* whole characters */
+	buf_append_json_string(failed, shown);
 }
 
 /* An element is an object as account_import takes it or, in the older form, the name alone. */

@@ -65,7 +65,7 @@ void api_answer(struct api_request *request, int code, const char *text)
 		buf_append_str(&reply, buf_str(&request->response));
 	}
 	buf_append_char(&reply, '}');
-	assert(buf_ok(&reply)); /* beside is as long as a request body at most */
+	assert(buf_ok(&reply)); /* what stands beside is short, see accounts.c */
 	api_log(request, code);
 	directory_release(request->app);
 	json_decref(request->body);

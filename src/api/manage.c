@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define MANAGE_PAGE_COUNT_MAX 100
-#define MANAGE_KEY_BYTES 32 /* random bytes of a key made here; twice as many hexadecimal digits */
+#define MANAGE_PAGE_BYTES (1024 * 1024) /* a page of callbacks ends with the row that passes this */
+#define MANAGE_KEY_BYTES 32		/* random bytes of a key made here; twice as many hexadecimal digits */
 #define MANAGE_OVERLAP_DEFAULT_S 86400
 #define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
 
@@ -436,6 +437,7 @@ static void manage_callback_list_read(struct engine_read *read, struct store_rea
 	struct buf *out = &request->response;
 	struct error err;
 	size_t count;
+	size_t shown;
 
 	if (store_callback_list(reader, request->arena, request->app->config.number, request->look.before_id,
 				request->look.count, rows, &count, &err)) {
@@ -443,13 +445,13 @@ static void manage_callback_list_read(struct engine_read *read, struct store_rea
 		return;
 	}
 	buf_append_c(out, "{\"CallbackList\":[");
-	for (size_t i = 0; i < count; i++) {
-		if (i)
+	for (shown = 0; shown < count && out->len < MANAGE_PAGE_BYTES; shown++) {
+		if (shown)
 			buf_append_char(out, ',');
-		manage_append_callback(out, store_id(engine_store(request->api->engine)), &rows[i]);
+		manage_append_callback(out, store_id(engine_store(request->api->engine)), &rows[shown]);
 	}
 	buf_printf(out, "],\"Next\":%" PRIu64 "}",
-		   count == request->look.count ? app_id_sequence(rows[count - 1].id) : 0);
+		   shown && (shown < count || count == request->look.count) ? app_id_sequence(rows[shown - 1].id) : 0);
 }
 
 /* Newest first; Next is a sequence number, 0 for the first page. */

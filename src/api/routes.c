@@ -134,6 +134,7 @@ void api_not_supported(struct api_request *request)
 	for (size_t i = 0; i < path.len; i++)
 		if (path.ptr[i] == '/')
 			name = str_slice(path, i + 1, path.len);
-	api_refuse_with(request, HW_NOT_SUPPORTED, "%.*s is not supported: %s", STR_ARG(str_slice(name, 0, 80)),
-			routes_topic(path));
+	if (name.len > 80 || !str_is_printable_ascii(name))
+		name = STR("this call");
+	api_refuse_with(request, HW_NOT_SUPPORTED, "%.*s is not supported: %s", STR_ARG(name), routes_topic(path));
 }

@@ -358,7 +358,8 @@ static int apps_delete(const struct cli_line *line)
 	return exit;
 }
 
-static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, const json_t *response)
+static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, uint64_t overlap_s,
+			       const json_t *response)
 {
 	struct buf text;
 
@@ -367,6 +368,10 @@ static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, c
 	buf_init(&text, 1024);
 	buf_printf(&text, "added key %" PRId64 " to app %" PRIu32 "\n  key           %s\n",
 		   remote_number(response, "KeyId"), sdkappid, remote_text(response, "Key"));
+	if (overlap_s)
+		buf_printf(&text, "  other keys    end in %" PRIu64 " s at the latest\n", overlap_s);
+	else
+		buf_append_c(&text, "  other keys    have ended\n");
 	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
 	files_wipe(&text);		   /* the key is in it */
 	apps_print_advice(sdkappid);
@@ -393,7 +398,7 @@ static int apps_rotate_key(const struct cli_line *line)
 	files_wipe(&body);
 	if (exit != CLI_DONE)
 		return exit;
-	apps_print_rotated(line, sdkappid, answer.response);
+	apps_print_rotated(line, sdkappid, overlap_ms / 1000, answer.response);
 	remote_answer_free(&answer);
 	return CLI_DONE;
 }
@@ -409,6 +414,8 @@ static int apps_revoke_key(const struct cli_line *line)
 
 	if (line->argument_count == 0)
 		return cli_fail(line, CLI_USAGE, "which key? `highwater app show` lists them with their ids");
+	if (line->argument_count == 1 && !options_get(line, OPTION_APP)->set)
+		return cli_fail(line, CLI_USAGE, "give the app and the key: highwater app revoke-key SDKAPPID KEY-ID");
 	exit = apps_sdkappid_before(line, 1, &sdkappid);
 	if (exit != CLI_DONE)
 		return exit;

@@ -33,7 +33,7 @@ struct receive_settings {
 	}
 
 static const struct setting receive_rows[] = {
-	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1"),
+	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
 	RECEIVE_ROW("receive.sdkappids", sdkappids, "", 0, 1024,
 		    "Required: the SDKAppIDs whose callbacks are yours, with commas between."),
 	RECEIVE_ROW("receive.path", path, "", 0, 1024,

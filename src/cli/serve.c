@@ -59,7 +59,7 @@ struct serve_settings {
  * page, a login wall, a proxy), so it proves nothing. Trying again may show a receiver one event twice, which the same
  * webhook-id tells it; accepting may lose the alert. */
 static const struct setting serve_rows[] = {
-	SERVICE_HTTP_ROWS(serve_settings, "127.0.0.1:8080", "0"),
+	SERVICE_HTTP_ROWS(serve_settings, "127.0.0.1:8080", "0", "64KiB"),
 	SERVE_ROW("http.trusted_proxies", SETTING_TEXT, trusted_proxies, "", 0, 4000,
 		  "Addresses of proxies, with commas between, whose X-Forwarded-For is believed."),
 	SERVE_ROW("client.origins", SETTING_TEXT, client_origins, "*", 0, 4000,

@@ -21,7 +21,7 @@ struct service_http {
 };
 
 /* Rows of the settings table for a `struct service_http http` in `target`. */
-#define SERVICE_HTTP_ROWS(target, listen_default, threads_default)                                                     \
+#define SERVICE_HTTP_ROWS(target, listen_default, threads_default, body_default)                                       \
 	{"http.listen",                                                                                                \
 	 SETTING_TEXT,                                                                                                 \
 	 offsetof(struct target, http.listen),                                                                         \
@@ -57,7 +57,7 @@ struct service_http {
 		 0,                                                                                                    \
 		 64,                                                                                                   \
 		 "Threads that serve connections; 0 means one per processor."},                                        \
-		{"http.body_max",  SETTING_SIZE,	   offsetof(struct target, http.body_max), "64KiB", 1024,      \
+		{"http.body_max",  SETTING_SIZE,	   offsetof(struct target, http.body_max), body_default, 1024, \
 		 16 * 1024 * 1024, "Largest request body."},                                                           \
 		{"http.header_max",                                                                                    \
 		 SETTING_SIZE,                                                                                         \

@@ -56,6 +56,14 @@ void app_key_replace(struct app_config *config, struct str key, int64_t now_ms)
 	app_key_add(config, key, now_ms);
 }
 
+uint32_t app_key_find(const struct app_config *config, struct str key)
+{
+	for (unsigned i = 0; i < config->key_count; i++)
+		if (str_eq_secret((struct str){config->keys[i].bytes, config->keys[i].len}, key))
+			return config->keys[i].id;
+	return 0;
+}
+
 int app_key_revoke(struct app_config *config, uint32_t id)
 {
 	for (unsigned i = 0; i < config->key_count; i++) {

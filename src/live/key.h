@@ -17,6 +17,9 @@ void app_key_rotate(struct app_config *config, struct str key, int64_t now_ms, i
 /* `key` takes the place of all. */
 void app_key_replace(struct app_config *config, struct str key, int64_t now_ms);
 
+/* The id of the key that is these bytes, or 0. */
+uint32_t app_key_find(const struct app_config *config, struct str key);
+
 /* Takes a key away. The others keep their ends. Returns 0, or -1 when there is none with that id. */
 MUST_CHECK int app_key_revoke(struct app_config *config, uint32_t id);
 

@@ -8,6 +8,8 @@
 	(6 * (ROOM_METADATA_BYTES_MAX + ROOM_METADATA_COUNT_MAX * ROOM_METADATA_KEY_BYTES_MAX) + ROOM_INFO_BYTES_MAX + \
 	 4096)
 
+_Static_assert(PACKET_BYTES_MAX <= HW_PACKET_BYTES_MAX, "receivers are told how long a packet may be");
+
 static void packet_append_text(struct buf *out, const char *name, struct str value)
 {
 	buf_append_char(out, ',');

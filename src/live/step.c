@@ -188,7 +188,12 @@ static void step_app_set(struct live_set *set, struct live_app *app, struct comm
 static void step_key_rotate(struct live_set *set, struct live_app *app, struct command *command)
 {
 	struct app_config *config = step_copy(set, app);
+	uint32_t known = app_key_find(config, command->u.key_rotate.key);
 
+	if (known) { /* one key under two ids could not be revoked by either */
+		step_answer(command, HW_BAD_PARAMETER, "Key: the app has this key already, as key %" PRIu32, known);
+		return;
+	}
 	app_key_rotate(config, command->u.key_rotate.key, command->origin.wall_ms, command->u.key_rotate.overlap_ms);
 	if (step_use(app, config, command))
 		return;

@@ -28,24 +28,46 @@ static size_t step_count_items(const struct live_room *room, enum item_kind kind
 	return count;
 }
 
+/* One that the store has stays in the list until it was told; one of this batch is forgotten, so that a list never gets
+ * longer than what was loaded and what may be there, however often names come and go in a batch. */
+static void step_drop_item(struct live_item **at)
+{
+	if ((*at)->exists_before)
+		(*at)->exists = false;
+	else
+		*at = (*at)->next;
+}
+
 static void step_drop_over(struct live_room *room, enum item_kind kind, const struct command *command)
 {
-	for (struct live_item *item = room->items[kind]; item; item = item->next)
-		if (item_is_over(item->until_s, command->origin.wall_ms))
-			item->exists = false;
+	for (struct live_item **at = &room->items[kind]; *at;) {
+		struct live_item *item = *at;
+
+		if (item->exists && item_is_over(item->until_s, command->origin.wall_ms))
+			step_drop_item(at);
+		if (*at == item)
+			at = &item->next;
+	}
+}
+
+/* Where the item of that name is, or would go. */
+static struct live_item **step_item_place(struct live_room *room, enum item_kind kind, struct str name)
+{
+	struct live_item **at = &room->items[kind];
+
+	while (*at && !str_eq((*at)->name, name))
+		at = &(*at)->next;
+	return at;
 }
 
 static void step_put_item(struct live_set *set, struct live_room *room, enum item_kind kind,
 			  const struct live_item *value)
 {
-	struct live_item **end = &room->items[kind];
-	struct live_item *item;
+	struct live_item **at = step_item_place(room, kind, value->name);
+	struct live_item *item = *at;
 
-	while (*end && !str_eq((*end)->name, value->name))
-		end = &(*end)->next;
-	item = *end;
 	if (!item)
-		item = *end = arena_new(set->arena, struct live_item);
+		item = *at = arena_new(set->arena, struct live_item);
 	item->name = value->name;
 	item->value = value->value;
 	item->until_s = value->until_s;
@@ -104,18 +126,17 @@ void step_metadata_set(struct live_set *set, struct live_app *app, struct comman
 	step_ok(command, app);
 }
 
-static size_t step_delete_items(const struct live_room *room, const struct str *keys, size_t count,
-				struct str *deleted_out)
+static size_t step_delete_items(struct live_room *room, const struct str *keys, size_t count, struct str *deleted_out)
 {
 	size_t deleted = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		struct live_item *item = step_find_item(room, ITEM_METADATA, keys[i]);
+		struct live_item **at = step_item_place(room, ITEM_METADATA, keys[i]);
 
-		if (!item || !item->exists)
+		if (!*at || !(*at)->exists)
 			continue;
-		item->exists = false;
-		deleted_out[deleted++] = item->name;
+		deleted_out[deleted++] = (*at)->name;
+		step_drop_item(at);
 	}
 	return deleted;
 }
@@ -216,10 +237,10 @@ void step_members_remove(struct live_set *set, struct live_app *app, struct comm
 		return;
 	step_drop_over(room, kind, command);
 	for (size_t i = 0; i < command->u.members.count; i++) {
-		struct live_item *item = step_find_item(room, kind, command->u.members.accounts[i]);
+		struct live_item **at = step_item_place(room, kind, command->u.members.accounts[i]);
 
-		if (item)
-			item->exists = false;
+		if (*at)
+			step_drop_item(at);
 	}
 	step_admins_modified(set, app, command);
 	step_ok(command, app);

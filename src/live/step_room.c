@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <string.h>
 
 struct live_room *step_need_room(const struct live_set *set, struct command *command)
 {
@@ -120,18 +121,16 @@ void step_room_destroy(struct live_set *set, struct live_app *app, struct comman
 	if (!room)
 		return;
 	if (!command->origin.admin && !step_is_owner(room, command)) {
-		step_answer(command, HW_NO_PERMISSION, "only the owner or an admin may destroy the room");
+		step_answer(command, HW_NO_PERMISSION, "only the room's owner may destroy it");
 		return;
 	}
-	assert(app->state.room_count > 0);
 	if (app_callback_on(app->config, HW_CALLBACK_ROOM_DESTROYED))
 		step_add_callback(set, app, command, HW_CALLBACK_ROOM_DESTROYED,
 				  packet_room_destroyed(set->arena, command, room), 0);
 	room->exists = false;
-	for (unsigned kind = 0; kind < ITEM_KIND_COUNT; kind++)
-		for (struct live_item *item = room->items[kind]; item; item = item->next)
-			item->exists = false;
-	app->state.room_count--;
+	memset(room->items, 0, sizeof(room->items)); /* a store deletes those of a room that is gone by the room */
+	if (app->state.room_count > 0)		     /* 0: a file that was tampered with */
+		app->state.room_count--;
 	app->state.alert_level = alert_rearm(&app->config->alert, app->state.alert_level, app->state.room_count,
 					     app->config->room_count_max);
 	app->state_changed = true;

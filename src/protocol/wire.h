@@ -4,7 +4,9 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-#define WIRE_BODY_BYTES_MAX 65536 /* longest body that any parser here looks at */
+#include <highwater/callback.h>
+
+#define WIRE_BODY_BYTES_MAX HW_PACKET_BYTES_MAX /* longest body that any parser here looks at */
 
 /* Writes the reason, cut to `reason_size` (0: none is wanted). Returns -1, so that `return wire_refuse(...)` ends a
  * function. */

@@ -8,7 +8,7 @@
 #include <highwater/callback.h>
 #include <highwater/code.h>
 
-#define CHECK_BODY_BYTES_MAX (64 * 1024)		   /* of a packet */
+#define CHECK_BODY_BYTES_MAX HW_PACKET_BYTES_MAX	   /* of a packet */
 #define CHECK_LINE_BYTES_MAX (CHECK_BODY_BYTES_MAX + 4096) /* of a line of the record, its end included */
 #define CHECK_WEBHOOK_ID_BYTES_MAX 128			   /* a longer webhook-id is not recorded */
 

@@ -140,7 +140,8 @@ static void sqlite_append_keys(struct buf *out, const struct app_config *config)
 /* Bounds that the casts below, and the asserts of live/, rely on. NULL, as from a missing row of app_state, is out. */
 static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 {
-	static const int64_t sequence_max = (INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1;
+	/* a number that is nearly used up is none that this program made: it leaves room for four thousand million more */
+	static const int64_t sequence_max = (INT64_C(1) << APP_ID_SEQUENCE_BITS) - (INT64_C(1) << 32);
 	const struct {
 		int column;
 		int64_t min, max;

@@ -34,6 +34,18 @@ def test_unknown_command(steady, path):
     post(steady, steady.query(), path=path).refused(60009)
 
 
+@pytest.mark.parametrize("name", ["%C3%A9", "a" * 200, "\\", '"', "%00"])
+def test_call_that_is_not_supported_is_named_only_where_it_can_be(steady, name):
+    reply = post(steady, steady.query(), path=f"/v4/openim/{name}").refused(60017, "messages")
+    assert ("this call" in reply.info) == (len(name) > 80), reply.info
+
+
+def test_call_that_is_not_supported_with_bytes_that_are_no_text(backend, steady):
+    with wire.Raw(backend.port) as raw:
+        raw.send(b"POST /v4/openim/\xff\xfe?" + steady.query().encode() + b" HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}")
+        raw.reply().refused(60017, "this call")
+
+
 def test_missing_sdkappid(steady):
     post(steady, steady.query(sdkappid=None)).refused(60012, "sdkappid")
 

@@ -341,7 +341,7 @@ def test_cli_requires_accounts(backend, cli):
     (["rotate-key", "1400000001", "--key-file", "-"], 1, "100002"),
     (["rotate-key", "77"], 1, "70020"),
     (["revoke-key"], 2, "which key"),
-    (["revoke-key", "1400000001"], 2, "which app"),
+    (["revoke-key", "1400000001"], 2, "SDKAPPID KEY-ID"),
     (["revoke-key", "1400000001", "0"], 2, "no id of a key"),
     (["revoke-key", "1400000001", "first"], 2, "no id of a key"),
     (["revoke-key", "1400000001", "1", "2"], 2, "too many"),

@@ -173,7 +173,7 @@ REFUSALS = {
     "no count": (lambda: {"body": {k: v for k, v in SAMPLE.items() if k != "CurRoomCount"}}, 400, 100002),
     "count negative": (lambda: {"body": {**SAMPLE, "CurRoomCount": -1}}, 400, 100002),
     "count text": (lambda: {"body": {**SAMPLE, "MaxRoomCount": "many"}}, 400, 100002),
-    "body too large": (lambda: {"body": {**SAMPLE, "x": "y" * 70000}}, 413, 60003),
+    "body too large": (lambda: {"body": {**SAMPLE, "x": "y" * 140000}}, 413, 60003),
     "GET": (lambda: {"method": "GET", "body": None}, 405, 60002),
     "PUT": (lambda: {"method": "PUT"}, 405, 60002),
 }

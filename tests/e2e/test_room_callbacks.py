@@ -615,3 +615,26 @@ def test_kill_between_commit_and_delivery_loses_none(make_backend, receiver):
     gone = {room for kind, room in told if kind == DESTROYED}
     assert set(shown.room_ids()) == {room for kind, room in told if kind == CREATED} - gone, "rooms and callbacks agree"
     shown.client.close()
+
+
+def test_longest_packet_is_accepted_by_the_receiver_of_this_program(make_backend, make_app_backend):
+    """Every byte of the metadata is escaped to six; a packet that `receive` refused would be tried for days."""
+    receive = make_app_backend()
+    backend = make_backend("--http-body-max", "256KiB")
+    app = backend.app(callback=f"http://127.0.0.1:{receive.port}/", commands=[METADATA_SET])
+    app.create("r").ok()
+    app.set_metadata("r", {f"{number:050}": "\x01" * 2048 for number in range(8)}).ok()
+    rows = backend.wait_deliveries(lambda rows: rows and rows[0]["State"] != "pending")
+    assert [(row["State"], row["HttpStatus"]) for row in rows] == [("delivered", 200)]
+    assert len(receive.lines()[0]["Body"]["Metadata"]) == 8
+
+
+def test_list_of_long_callbacks_comes_in_pages(make_backend, receiver):
+    backend = make_backend("--http-body-max", "256KiB")
+    app = backend.app(callback=receiver.url, commands=[METADATA_SET])
+    app.create("r").ok()
+    for number in range(30):
+        app.set_metadata("r", {str(key): "\x02" * 2048 for key in range(8)}).ok()
+    page = backend.manage("callback_list", {"SdkAppid": app.sdkappid, "Count": 100}).ok().response
+    assert 0 < len(page["CallbackList"]) < 30 and page["Next"] == page["CallbackList"][-1]["Sequence"]
+    assert [row["Sequence"] for row in backend.deliveries()] == list(range(1, 31))

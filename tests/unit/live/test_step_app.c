@@ -178,6 +178,8 @@ static void test_step_key_rotate_refuses_what_is_no_key(void **state)
 	refuse(world, world_rotate(APP, "a good key", 1000, 0), HW_BAD_PARAMETER);
 	world_app(world, APP)->config.key_id_next = APP_KEY_ID_MAX - 1;
 	assert_int_equal(run(world, world_rotate(APP, "a good key", 1000, 0)), HW_OK);
+	refuse(world, world_rotate(APP, "a good key", 1000, 60000),
+	       HW_BAD_PARAMETER); /* it could not be revoked then */
 }
 
 static void test_step_keys_of_one_batch(void **state)

@@ -296,6 +296,32 @@ static void test_metadata_deletion_tells_which_keys_went(void **state)
 	refuse(batch, 1, HW_NO_METADATA); /* all of them are gone */
 }
 
+/* Names that come and go in one batch leave nothing behind: each further command would have to step over them. */
+static void test_members_that_come_and_go_do_not_lengthen_the_list(void **state)
+{
+	static char text[50][8];
+	struct batch *batch = *state;
+	struct str accounts[50];
+	struct command commands[100];
+	struct live_room *room;
+	size_t length = 0;
+
+	for (unsigned i = 0; i < 50; i++) {
+		(void)snprintf(text[i], sizeof(text[i]), "n%u", i); /* fits */
+		accounts[i] = str_c(text[i]);
+	}
+	for (unsigned i = 0; i < 50; i++) {
+		commands[2 * i] = add_of(ITEM_ADMIN, &accounts[i], 1);
+		commands[2 * i + 1] = remove_of(ITEM_ADMIN, &accounts[i], 1);
+	}
+	batch_begin(batch, commands, 100);
+	room = load_room(batch, "r", "ann");
+	steps(batch, 0, 100);
+	for (const struct live_item *item = room->items[ITEM_ADMIN]; item; item = item->next)
+		length++;
+	assert_int_equal(length, 0);
+}
+
 /* ---- what the store writes ---- */
 
 /* Commands on one item in one batch: (s)et, (r)emove, (c)reate and (d)estroy its room. */
@@ -665,6 +691,7 @@ int main(void)
 		WITH_BATCH(test_metadata_is_for_editors),
 		WITH_BATCH(test_metadata_that_is_there_is_replaced),
 		WITH_BATCH(test_metadata_deletion_tells_which_keys_went),
+		WITH_BATCH(test_members_that_come_and_go_do_not_lengthen_the_list),
 		WITH_BATCH(test_item_that_comes_and_goes_is_written_as_it_ends),
 		WITH_BATCH(test_item_of_every_kind_goes_with_its_room),
 		WITH_BATCH(test_members_list_is_full_at_its_limit),

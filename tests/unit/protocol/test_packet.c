@@ -197,21 +197,21 @@ static void test_parse_refuses_the_sample_cut_at_any_length(void **state)
 
 static void test_parse_bounds_the_body(void **state)
 {
-	char *body = malloc(65537);
+	char *body = malloc(HW_PACKET_BYTES_MAX + 1);
 	char command[64] = "untouched";
 	struct hw_alert alert;
 	char reason[128];
 
 	(void)state; /* none */
 	assert_non_null(body);
-	memset(body, ' ', 65537);
+	memset(body, ' ', HW_PACKET_BYTES_MAX + 1);
 	memcpy(body, SAMPLE, strlen(SAMPLE));
-	assert_int_equal(hw_alert_parse(body, 65536, &alert, reason, sizeof(reason)), 0);
-	assert_int_equal(hw_alert_parse(body, 65537, &alert, reason, sizeof(reason)), -1);
-	assert_non_null(strstr(reason, "longer than 65536"));
-	assert_int_equal(hw_packet_command(body, 65537, command, reason, sizeof(reason)), -1);
+	assert_int_equal(hw_alert_parse(body, HW_PACKET_BYTES_MAX, &alert, reason, sizeof(reason)), 0);
+	assert_int_equal(hw_alert_parse(body, HW_PACKET_BYTES_MAX + 1, &alert, reason, sizeof(reason)), -1);
+	assert_non_null(strstr(reason, "longer than 131072"));
+	assert_int_equal(hw_packet_command(body, HW_PACKET_BYTES_MAX + 1, command, reason, sizeof(reason)), -1);
 	assert_string_equal(command, "untouched");
-	assert_int_equal(hw_packet_command(body, 65536, command, reason, sizeof(reason)), 0);
+	assert_int_equal(hw_packet_command(body, HW_PACKET_BYTES_MAX, command, reason, sizeof(reason)), 0);
 	free(body);
 }
 

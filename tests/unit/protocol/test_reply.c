@@ -195,15 +195,15 @@ static void test_parse_cuts_a_long_info_between_characters(void **state)
 static void test_parse_bounds_the_body(void **state)
 {
 	struct hw_callback_reply reply;
-	char *body = malloc(65537);
+	char *body = malloc(HW_PACKET_BYTES_MAX + 1);
 	char reason[128];
 
 	(void)state; /* none */
 	assert_non_null(body);
-	memset(body, ' ', 65537);
+	memset(body, ' ', HW_PACKET_BYTES_MAX + 1);
 	memcpy(body, HW_REPLY_OK, strlen(HW_REPLY_OK));
-	assert_int_equal(hw_reply_parse(body, 65536, &reply, reason, sizeof(reason)), 0);
-	assert_int_equal(hw_reply_parse(body, 65537, &reply, reason, sizeof(reason)), -1);
+	assert_int_equal(hw_reply_parse(body, HW_PACKET_BYTES_MAX, &reply, reason, sizeof(reason)), 0);
+	assert_int_equal(hw_reply_parse(body, HW_PACKET_BYTES_MAX + 1, &reply, reason, sizeof(reason)), -1);
 	assert_non_null(strstr(reason, "longer"));
 	free(body);
 }

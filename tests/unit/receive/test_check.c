@@ -317,7 +317,7 @@ static void test_check_refuses_large_body(void **state)
 	expect_result(&outcome, CHECK_PASSED, "");
 	request.body = make_large_body(&arena, CHECK_BODY_BYTES_MAX + 1);
 	check_callback(&options, &request, &outcome);
-	expect_result(&outcome, CHECK_SIZE, "65536");
+	expect_result(&outcome, CHECK_SIZE, "131072");
 	arena_fini(&arena);
 }
 
