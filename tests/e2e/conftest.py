@@ -17,8 +17,6 @@ import wire
 BINARY = os.environ.get("HIGHWATER_BIN") or str(
     pathlib.Path(__file__).resolve().parents[2] / "build" / "release" / "bin" / "highwater"
 )
-
-
 PARTIAL = pytest.StashKey()  # bool: some tests were left out
 
 

@@ -40,7 +40,6 @@ def is_known(app, account):
 # ---- one account ----
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("body", [
     {"UserID": "bob"},
     {"Identifier": "bob"},
@@ -289,3 +288,10 @@ def test_only_app_admins_import(strict):
     for command, body in (("account_import", {"UserID": "bob"}), ("multiaccount_import", {"Accounts": ["bob"]})):
         strict.rest(command, body, service="im_open_login_svc", identifier="alice").refused(60010, "admin account")
     assert not is_known(strict, "bob")
+
+
+def test_app_admin_needs_no_import_to_own_a_room(backend):
+    app = backend.app(AccountsRequired=True, Admins=["administrator", "second"])
+    app.create("a").ok()
+    app.create("b", Owner_Account="second").ok()
+    app.create("c", Owner_Account="nobody").refused(NOT_IMPORTED)

@@ -163,7 +163,6 @@ def test_rooms_of_one_app_do_not_exist_for_another(backend, apps):
     assert acting.info("only here")["Owner_Account"] == "alice"
 
 
-@pytest.mark.smoke
 @all_calls
 def test_signature_of_one_app_is_refused_for_another(backend, apps, service, command, body):
     acting, other = apps

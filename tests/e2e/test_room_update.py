@@ -47,7 +47,6 @@ def check_unchanged(app, room):
 # ---- fields ----
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("field", AFTER)
 def test_each_field_changes_alone(app, room, field):
     assert room[field] == BEFORE[field]
@@ -57,6 +56,7 @@ def test_each_field_changes_alone(app, room, field):
     check_unchanged(app, room)
 
 
+@pytest.mark.smoke
 def test_all_fields_change_at_once(app, room):
     app.update("r", **AFTER).bare()
     assert app.info("r") == {**room, **AFTER}

@@ -25,7 +25,8 @@ def now_ms():
 def usersig_with_star(app):
     """A UserSig with the character that some callers encode and others do not."""
     now = int(time.time())
-    return next(sig for sig in (wire.usersig(app.sdkappid, "administrator", app.key, now=now - n) for n in range(2000)) if "*" in sig)
+    sigs = (wire.usersig(app.sdkappid, "administrator", app.key, now=now - back) for back in range(2000))
+    return next(sig for sig in sigs if "*" in sig)
 
 
 def parameters(app):
@@ -80,7 +81,11 @@ def by_http_client(port, calls):
     replies, ports = [], set()
     for path, fields, body in calls:
         query = urllib.parse.urlencode(fields, quote_via=urllib.parse.quote, safe="*")
-        headers = {"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "gzip, deflate", "Connection": "keep-alive"}
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "Accept-Encoding": "gzip, deflate",
+            "Connection": "keep-alive",
+        }
         connection.request("POST", f"{path}?{query}", json.dumps(body).encode(), headers)
         ports.add(connection.sock.getsockname()[1])
         answer = connection.getresponse()
@@ -399,7 +404,8 @@ def test_call_through_a_proxy_has_an_absolute_target(backend, app, create_url):
 
 def test_expect_100_continue(app, create_url):
     body = room_body("r", CustomInfo="x" * 3000)
-    reply, head = curl(create_url, "--data-binary", "@-", "--header", "Expect: 100-continue", "--expect100-timeout", "15", body=body)
+    expect = ["--header", "Expect: 100-continue", "--expect100-timeout", "15"]
+    reply, head = curl(create_url, "--data-binary", "@-", *expect, body=body)
     reply.ok()
     assert head.startswith("HTTP/1.1 100 Continue\r\n")
     assert app.room_ids() == ["r"]
