@@ -68,6 +68,8 @@ struct api_request {
 		bool paged;		 /* the answer tells where the next page starts */
 		const struct str *names; /* wanted ones; none: all */
 		size_t name_count;
+		const struct str *tags; /* of a profile */
+		size_t tag_count;
 	} look;	  /* what a read looks for, checked by its handler */
 	int code; /* outcome of a read, set on the reader thread */
 	char text[192];
@@ -169,6 +171,8 @@ void api_muted_get(struct api_request *request);
 void api_banned_get(struct api_request *request);
 void api_account_import(struct api_request *request);
 void api_account_import_many(struct api_request *request);
+void api_profile_get(struct api_request *request);
+void api_profile_set(struct api_request *request);
 void api_not_supported(struct api_request *request);
 void api_callback_set(struct api_request *request);
 void api_callback_get(struct api_request *request);

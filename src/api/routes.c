@@ -48,6 +48,8 @@ static const struct api_route api_routes[] = {
 	{"/v4/live_config/get_callback_token", API_ADMIN, api_token_get, 0, RATE_API},
 	{"/v4/im_open_login_svc/account_import", API_ADMIN, api_account_import, 0, RATE_API},
 	{"/v4/im_open_login_svc/multiaccount_import", API_ADMIN, api_account_import_many, 0, RATE_API},
+	{"/v4/profile/portrait_get", API_ADMIN, api_profile_get, 0, RATE_API},
+	{"/v4/profile/portrait_set", API_ADMIN, api_profile_set, 0, RATE_API},
 	{"/manage/v1/app_create", API_MANAGE, api_manage_app_create, 0, RATE_NONE},
 	{"/manage/v1/app_show", API_MANAGE, api_manage_app_show, 0, RATE_NONE},
 	{"/manage/v1/app_list", API_MANAGE, api_manage_app_list, 0, RATE_NONE},
@@ -83,7 +85,6 @@ static const struct {
 	{"group_open_*/*", "messages and groups"},
 	{"openim*/*", "messages"},
 	{"all_member_push/*", "messages"},
-	{"profile/*", "profiles"},
 	{"sns/*", "friends"},
 };
 

@@ -76,7 +76,7 @@ struct memory_room *memory_room(struct memory_store *store, uint32_t number, str
 	return node ? *(struct memory_room **)node : NULL;
 }
 
-static struct memory_account *memory_account(struct memory_store *store, uint32_t number, struct str name)
+struct memory_account *memory_account(struct memory_store *store, uint32_t number, struct str name)
 {
 	struct memory_account key = {.number = number, .name = name};
 	void *node = tfind(&key, &store->accounts, memory_compare_accounts);

@@ -36,5 +36,6 @@ struct memory_store {
 /* NULL when there is none. The lock is held, or the caller is the writer. */
 struct store_app *memory_app(struct memory_store *store, uint32_t sdkappid);
 struct memory_room *memory_room(struct memory_store *store, uint32_t number, struct str room_id);
+struct memory_account *memory_account(struct memory_store *store, uint32_t number, struct str name);
 
 int memory_reader_open(struct store *base, struct store_reader **reader_out, struct error *err);

@@ -171,6 +171,23 @@ static int memory_room_items(struct store_reader *base, struct arena *arena, int
 	return 0;
 }
 
+static int memory_account_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str name,
+			      struct store_account *account_out, struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	const struct memory_account *account;
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	account = memory_account(store, number, name);
+	if (account)
+		*account_out = (struct store_account){.nick = arena_dup(arena, account->nick),
+						      .face_url = arena_dup(arena, account->face_url),
+						      .create_ms = account->create_ms};
+	pthread_rwlock_unlock(&store->lock);
+	return account ? 1 : 0;
+}
+
 static int memory_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
 {
 	struct memory_store *store = ((struct memory_reader *)base)->store;
@@ -290,6 +307,7 @@ static const struct store_reader_ops memory_reader_ops = {
 	.room_get = memory_room_get,
 	.room_list = memory_room_list,
 	.room_items = memory_room_items,
+	.account_get = memory_account_get,
 	.room_count = memory_room_count,
 	.pending_each = memory_pending_each,
 	.callback_pending = memory_callback_pending,

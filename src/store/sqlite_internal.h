@@ -62,7 +62,7 @@ MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, str
 	X(SQL_ITEM_REPLACE, "INSERT OR REPLACE INTO room_items VALUES (?1, ?2, ?3, ?4, ?5)")                           \
 	X(SQL_ITEM_DELETE, "DELETE FROM room_items WHERE room = ?1 AND kind = ?2 AND name = ?3")                       \
 	X(SQL_ITEMS_DELETE, "DELETE FROM room_items WHERE room = ?1")                                                  \
-	X(SQL_ACCOUNT_FIND, "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2")          \
+	X(SQL_ACCOUNT_FIND, SQLITE_ACCOUNT_SELECT)                                                                     \
 	X(SQL_ACCOUNT_REPLACE, "INSERT OR REPLACE INTO accounts VALUES (?1, ?2, ?3, ?4, ?5)")                          \
 	X(SQL_ACCOUNTS_DELETE, "DELETE FROM accounts WHERE number = ?1")                                               \
 	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, 0, 0, '')")    \
@@ -78,6 +78,7 @@ MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, str
 	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
+#define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
 #define SQLITE_ITEMS_SELECT "SELECT name, value, until_s FROM room_items WHERE room = ?1 AND kind = ?2 ORDER BY name"
 
 enum sqlite_write_statement {

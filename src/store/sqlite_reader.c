@@ -17,6 +17,7 @@
 	X(SQL_ROOM_LIST_VISIBLE, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "                     \
 				 "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                 \
 				 "ORDER BY id DESC LIMIT ?3")                                                          \
+	X(SQL_ACCOUNT_GET, SQLITE_ACCOUNT_SELECT)                                                                      \
 	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
 	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
 	X(SQL_PENDING_EACH, "SELECT sdkappid, min(due_ms) FROM callbacks WHERE state = 0 GROUP BY sdkappid")           \
@@ -169,6 +170,21 @@ static int sqlite_room_items(struct store_reader *base, struct arena *arena, int
 	return 0;
 }
 
+static int sqlite_account_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str name,
+			      struct store_account *account_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_ACCOUNT_GET, 1, (const int64_t[]){number});
+	int rc;
+
+	sqlite_bind_str(statement, 2, name);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*account_out = (struct store_account){.nick = arena_dup(arena, sqlite_column_str(statement, 0)),
+						      .face_url = arena_dup(arena, sqlite_column_str(statement, 1)),
+						      .create_ms = sqlite3_column_int64(statement, 2)};
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
 static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
 {
 	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_COUNT, 1, (const int64_t[]){number});
@@ -274,6 +290,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.room_get = sqlite_room_get,
 	.room_list = sqlite_room_list,
 	.room_items = sqlite_room_items,
+	.account_get = sqlite_account_get,
 	.room_count = sqlite_room_count,
 	.pending_each = sqlite_pending_each,
 	.callback_pending = sqlite_callback_pending,

@@ -87,6 +87,12 @@ int store_room_items(struct store_reader *reader, struct arena *arena, int64_t r
 	return reader->ops->room_items(reader, arena, room, kind, limit, items_out, count_out, err);
 }
 
+int store_account_get(struct store_reader *reader, struct arena *arena, uint32_t number, struct str name,
+		      struct store_account *account_out, struct error *err)
+{
+	return reader->ops->account_get(reader, arena, number, name, account_out, err);
+}
+
 int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err)
 {
 	return reader->ops->room_count(reader, number, count_out, err);

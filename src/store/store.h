@@ -37,6 +37,12 @@ struct store_item {
 	int64_t until_s; /* 0 for never; it may be over */
 };
 
+struct store_account {
+	struct str nick;
+	struct str face_url;
+	int64_t create_ms;
+};
+
 struct store_callback {
 	int64_t id;
 	uint32_t sdkappid;
@@ -98,6 +104,9 @@ MUST_CHECK int store_room_list(struct store_reader *reader, struct arena *arena,
  * (ROOM_ITEM_COUNT_MAX is always enough). */
 MUST_CHECK int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
 				size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
+/* Returns 1 with the account (text in the arena), 0 when there is none, -1. `number` is the app's. */
+MUST_CHECK int store_account_get(struct store_reader *reader, struct arena *arena, uint32_t number, struct str name,
+				 struct store_account *account_out, struct error *err);
 /* Counts the rows, for checks against the counter. Cost grows with the number of rooms. */
 MUST_CHECK int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err);
 /* Calls `each` for every app with pending callbacks, with the earliest time one is due. */

@@ -23,6 +23,8 @@ struct store_reader_ops {
 			 struct error *err);
 	int (*room_items)(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
 			  size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
+	int (*account_get)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str name,
+			   struct store_account *account_out, struct error *err);
 	int (*room_count)(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err);
 	int (*pending_each)(struct store_reader *reader, void (*each)(void *context, uint32_t sdkappid, int64_t due_ms),
 			    void *context, struct error *err);

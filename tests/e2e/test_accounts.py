@@ -295,3 +295,54 @@ def test_app_admin_needs_no_import_to_own_a_room(backend):
     app.create("a").ok()
     app.create("b", Owner_Account="second").ok()
     app.create("c", Owner_Account="nobody").refused(NOT_IMPORTED)
+
+
+NICK, IMAGE = "Tag_Profile_IM_Nick", "Tag_Profile_IM_Image"
+
+
+def profile(app, command, body):
+    return app.client.post(f"/v4/profile/{command}?{app.query()}", body)
+
+
+def test_profile_is_what_was_imported_or_set(backend):
+    app = backend.app()
+    app.login("account_import", {"UserID": "bob", "Nick": "B\u00f6b", "FaceUrl": "https://x.example/b.png"}).ok()
+    profile(app, "portrait_set", {"From_Account": "bob", "ProfileItem": [{"Tag": NICK, "Value": "Bobby"}]}).bare()
+    profile(app, "portrait_set", {"From_Account": "new", "ProfileItem": [{"Tag": IMAGE, "Value": "i"}]}).bare()
+    asked = {"To_Account": ["new", "nobody", "bob", "new"], "TagList": [IMAGE, "Tag_Profile_IM_Gender", NICK]}
+    found = profile(app, "portrait_get", asked).ok().body
+    assert found["UserProfileItem"] == [
+        {"To_Account": "new", "ProfileItem": [{"Tag": NICK, "Value": ""}, {"Tag": IMAGE, "Value": "i"}],
+         "ResultCode": 0, "ResultInfo": ""},
+        {"To_Account": "nobody", "ProfileItem": [], "ResultCode": 40003, "ResultInfo": "no such account"},
+        {"To_Account": "bob", "ProfileItem": [{"Tag": NICK, "Value": "Bobby"}, {"Tag": IMAGE, "Value": "https://x.example/b.png"}],
+         "ResultCode": 0, "ResultInfo": ""},
+    ]  # fmt: skip
+    assert found["Fail_Account"] == ["nobody"]
+    only = profile(app, "portrait_get", {"To_Account": ["bob"], "TagList": [IMAGE]}).ok().body
+    assert [item["Tag"] for item in only["UserProfileItem"][0]["ProfileItem"]] == [IMAGE] and "Fail_Account" not in only
+
+
+def test_profiles_of_another_app_are_not_there(backend):
+    app, other = backend.app(), backend.app(1400000002)
+    app.login("account_import", {"UserID": "bob", "Nick": "Bob"}).ok()
+    found = profile(other, "portrait_get", {"To_Account": ["bob"], "TagList": [NICK]}).ok().body
+    assert found["Fail_Account"] == ["bob"]
+
+
+@pytest.mark.parametrize("body, code, word", [
+    ({"ProfileItem": [{"Tag": NICK, "Value": "x"}]}, 100002, "From_Account"),
+    ({"From_Account": "a b", "ProfileItem": [{"Tag": NICK, "Value": "x"}]}, 100002, "From_Account"),
+    ({"From_Account": "a"}, 100002, "ProfileItem"),
+    ({"From_Account": "a", "ProfileItem": ["x"]}, 100002, "ProfileItem"),
+    ({"From_Account": "a", "ProfileItem": [{"Tag": NICK}]}, 100002, "Value"),
+    ({"From_Account": "a", "ProfileItem": [{"Tag": NICK, "Value": "x\n"}]}, 100002, "Value"),
+    ({"From_Account": "a", "ProfileItem": [{"Tag": NICK, "Value": "x" * 501}]}, 40601, "500"),
+    ({"From_Account": "a", "ProfileItem": [{"Tag": NICK, "Value": "x"}, {"Tag": "Tag_Profile_IM_Gender", "Value": "x"}]},
+     60017, NICK),
+])  # fmt: skip
+def test_profile_that_is_refused_sets_nothing(backend, body, code, word):
+    app = backend.app()
+    profile(app, "portrait_set", body).refused(code, word)
+    found = profile(app, "portrait_get", {"To_Account": ["a"], "TagList": [NICK]}).ok().body
+    assert found["Fail_Account"] == ["a"]

@@ -306,8 +306,6 @@ UNSUPPORTED = [
     ("room_engine_http_srv", "create_room", {"RoomInfo": {"RoomId": "show-1", "RoomType": "Conference"}}),
     ("group_open_http_svc", "send_group_msg", {}),
     ("openim", "sendmsg", {}),
-    ("profile", "portrait_get", {}),
-    ("profile", "portrait_set", {}),
     ("sns", "friend_add", {}),
     ("all_member_push", "im_push", {}),
 ]

@@ -13,6 +13,7 @@
 #define MODEL_KEYS 14
 #define MODEL_BATCH_MAX 6
 #define MODEL_BATCHES 6000
+#define MODEL_START_MS INT64_C(1700000000000)
 
 #define MODEL_CALLBACKS                                                                                                \
 	(1u << HW_CALLBACK_ROOM_CREATED | 1u << HW_CALLBACK_ROOM_DESTROYED | 1u << HW_CALLBACK_ROOM_UPDATED |          \
@@ -34,6 +35,7 @@ struct model_app {
 	bool required;
 	struct model_room rooms[MODEL_ROOMS];
 	bool accounts[MODEL_NAMES];
+	unsigned nicks[MODEL_NAMES];
 	uint64_t callbacks;
 };
 
@@ -57,6 +59,7 @@ static const char *const room_ids[MODEL_ROOMS] = {"r0", "r1", "r2", "r3", "r4", 
 static const char *const people[MODEL_NAMES] = {"ann", "bob", "cyd", "dan", "eve", "fay",
 						"gus", "hal", "ida", "jim", "kay", "leo"};
 static const char *const keys[MODEL_KEYS] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n"};
+static const char *const nicks[] = {"", "Nick", "Nicky"};
 static const char *const room_names[] = {"", "one", "two", "three"};
 
 static unsigned below(struct model *model, unsigned end)
@@ -266,7 +269,13 @@ static int model_import(struct model *model, struct model_app *app, struct comma
 	struct account *account = &model->imports[command - model->commands];
 	unsigned name = below(model, MODEL_NAMES);
 
-	*account = (struct account){.name = str_c(people[name]), .nick = STR("nick")};
+	unsigned nick = below(model, ARRAY_LEN(nicks));
+
+	*account = (struct account){.name = str_c(people[name])};
+	if (below(model, 2)) {
+		account->nick = str_c(nicks[nick]);
+		app->nicks[name] = nick;
+	}
 	command->type = COMMAND_ACCOUNT_IMPORT;
 	command->room_id = (struct str){0};
 	command->u.account_import.accounts = account;
@@ -372,6 +381,25 @@ static void model_check_room(struct model *model, unsigned which, unsigned index
 		model_check_items(model, want, room.id, (enum item_kind)kind);
 }
 
+static void model_check_accounts(struct model *model, unsigned which)
+{
+	struct fixture *fixture = model->fixture;
+
+	for (unsigned i = 0; i < MODEL_NAMES; i++) {
+		unsigned nick = model->apps[which].nicks[i];
+		struct store_account account;
+		struct error err;
+
+		assert_int_equal(store_account_get(fixture->reader, &fixture->arena, which + 1, str_c(people[i]),
+						   &account, &err),
+				 model->apps[which].accounts[i]);
+		if (!model->apps[which].accounts[i])
+			continue;
+		assert_true(str_eq(account.nick, str_c(nicks[nick])));
+		assert_true(account.face_url.len == 0 && account.create_ms >= MODEL_START_MS);
+	}
+}
+
 static void model_check_all(struct model *model)
 {
 	for (unsigned which = 0; which < MODEL_APPS; which++) {
@@ -390,6 +418,7 @@ static void model_check_all(struct model *model)
 						 true, MODEL_ROOMS, rooms, &count, &err),
 				 0);
 		assert_int_equal(count, visible);
+		model_check_accounts(model, which);
 		(void)fixture_room_count(model->fixture, APP + which); /* it asserts that counter and rows agree */
 	}
 	arena_reset(&model->fixture->arena);
@@ -432,7 +461,7 @@ static void model_run(uint64_t seed, model_open *open, bool reopen)
 
 	memset(value_text, 'v', sizeof(value_text));
 	model->prng.state = seed;
-	model->now_ms = 1700000000000;
+	model->now_ms = MODEL_START_MS;
 	model->fixture = fixture_new();
 	assert_int_equal(open(model->fixture, &err), 0);
 	assert_int_equal(store_reader_open(model->fixture->store, &model->fixture->reader, &err), 0);

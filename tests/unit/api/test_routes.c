@@ -172,7 +172,6 @@ static void test_routes_not_supported_is_known_for_what_it_is(void **state)
 		"/v4/group_open_http_svc/send_group_msg",
 		"/v4/group_open_http_svc/create_group",
 		"/v4/openim/sendmsg",
-		"/v4/profile/portrait_set",
 		"/v4/sns/friend_add",
 		"/v4/all_member_push/im_push",
 	};
