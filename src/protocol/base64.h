@@ -11,6 +11,7 @@ enum base64_alphabet { BASE64_STANDARD, BASE64_WIRE };
 /* Writes BASE64_CHARS(len) characters and a NUL; returns their count. */
 size_t base64_encode(enum base64_alphabet alphabet, const void *bytes, size_t len, char *out);
 
-/* Decodes the wire's alphabet, padded, in its one canonical form: every other spelling is refused. Returns 0, or -1 for
- * bad text or more than `out_size` bytes. */
-MUST_CHECK int base64_decode_wire(struct str text, unsigned char *out, size_t out_size, size_t *len_out);
+/* Decodes padded text in its one canonical form: every other spelling is refused. Returns 0, or -1 for bad text or more
+ * than `out_size` bytes; `out` may then hold a part. */
+MUST_CHECK int base64_decode(enum base64_alphabet alphabet, struct str text, unsigned char *out, size_t out_size,
+			     size_t *len_out);

@@ -190,7 +190,7 @@ static json_t *usersig_open(struct str sig)
 	size_t len;
 	json_t *root;
 
-	if (base64_decode_wire(sig, packed, sizeof(packed), &len))
+	if (base64_decode(BASE64_WIRE, sig, packed, sizeof(packed), &len))
 		return NULL;
 	if (usersig_inflate(packed, len, text, sizeof(text), &len))
 		return NULL;

@@ -46,14 +46,16 @@ static void test_decode_reads_back_every_byte_at_every_length(void **state)
 	(void)state; /* none */
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (unsigned char)(255 - i);
-	for (size_t want = 0; want <= sizeof(bytes); want++) {
-		struct str s = {text, base64_encode(BASE64_WIRE, bytes, want, text)};
+	for (size_t i = 0; i < 2 * (sizeof(bytes) + 1); i++) {
+		enum base64_alphabet alphabet = i % 2 ? BASE64_WIRE : BASE64_STANDARD;
+		size_t want = i / 2;
+		struct str s = {text, base64_encode(alphabet, bytes, want, text)};
 
-		assert_int_equal(base64_decode_wire(s, back, want, &len), 0);
+		assert_int_equal(base64_decode(alphabet, s, back, want, &len), 0);
 		assert_int_equal(len, want);
 		assert_memory_equal(back, bytes, want);
 		if (want)
-			assert_int_equal(base64_decode_wire(s, back, want - 1, &len), -1);
+			assert_int_equal(base64_decode(alphabet, s, back, want - 1, &len), -1);
 	}
 }
 
@@ -64,14 +66,19 @@ static void test_decode_refuses_every_other_spelling(void **state)
 		"Z___", "____", "_Zg_",	 "Z_g_",  "Zg__Zg__", "Zh__", /* bits behind the end */
 		"Zm9_", "+/+/", "Zm9v ", "Zm 9",  "Zm9\xff",  "Zm.9",
 	};
+	static const char *const standard[] = {
+		"Zg", "Zg__", "Zg=", "Zh==", "====", "Zg==Zg==", "*-*-", "_-_-", "Zm9v\n"};
 	unsigned char out[16];
 	size_t len = 77;
 
 	(void)state; /* none */
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (base64_decode_wire(str_c(rows[i]), out, sizeof(out), &len) != -1)
+		if (base64_decode(BASE64_WIRE, str_c(rows[i]), out, sizeof(out), &len) != -1)
 			fail_msg("%s", rows[i]);
-	assert_int_equal(base64_decode_wire((struct str){"Zm9\0", 4}, out, sizeof(out), &len), -1);
+	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+		if (base64_decode(BASE64_STANDARD, str_c(standard[i]), out, sizeof(out), &len) != -1)
+			fail_msg("standard: %s", standard[i]);
+	assert_int_equal(base64_decode(BASE64_WIRE, (struct str){"Zm9\0", 4}, out, sizeof(out), &len), -1);
 	assert_int_equal(len, 77);
 }
 
