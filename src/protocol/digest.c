@@ -16,12 +16,17 @@ static CRYPTO_ONCE digest_once = CRYPTO_ONCE_STATIC_INIT;
 static EVP_MD *digest_md;
 static EVP_MAC_CTX *digest_mac_pattern;
 
-static void digest_require(bool done)
+void digest_require_openssl(bool done, const char *need)
 {
 	if (done)
 		return;
-	(void)fputs("level=fatal event=openssl_unusable need=sha256,hmac\n", stderr); /* no more to do if this fails */
+	(void)fprintf(stderr, "level=fatal event=openssl_unusable need=%s\n", need); /* no more to do if this fails */
 	abort();
+}
+
+static void digest_require(bool done)
+{
+	digest_require_openssl(done, "sha256,hmac");
 }
 
 static void digest_setup(void)

@@ -12,3 +12,6 @@ void digest_sha256(struct str first, struct str second, unsigned char out[DIGEST
 
 /* HMAC-SHA256; the key has at least 1 byte. */
 void digest_hmac(struct secret key, struct str text, unsigned char out[DIGEST_BYTES]);
+
+/* Ends the process, naming what OpenSSL cannot do, unless `done`. */
+void digest_require_openssl(bool done, const char *need);
