@@ -6,3 +6,4 @@
 #include <highwater/query.h>
 #include <highwater/sign.h>
 #include <highwater/usersig.h>
+#include <highwater/webhook.h>

@@ -1,8 +1,38 @@
-/* What a user of libhighwater writes: makes and checks a UserSig, checks a callback and answers it. */
+/* What a user of libhighwater writes: makes and checks a UserSig, checks a callback and answers it, signs a webhook and
+ * verifies it. */
 #include <highwater/highwater.h>
 
 #include <stdio.h>
 #include <string.h>
+
+/* Signs with a secret and a private key, verifies with the public key alone. */
+static int webhook(void)
+{
+	static const char *const texts[] = {
+		"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+	};
+	const struct hw_webhook_message message = {"msg_p5jXN8AQM9LWM0D4loKWxJek", 28, 1614265330,
+						   "{\"test\": 2432232314}", 20};
+	struct hw_webhook_request request = {message.id, message.id_len, "1614265330", 10, NULL, 0, message.body, 20};
+	struct hw_webhook_key keys[2];
+	struct hw_webhook_key public_key;
+	struct hw_webhook_trust trust = {&public_key, 1, HW_WEBHOOK_TOLERANCE_S};
+	char header[HW_WEBHOOK_SIGNATURE_SIZE(2)];
+	int header_len;
+
+	for (size_t i = 0; i < 2; i++)
+		if (hw_webhook_key_parse(texts[i], strlen(texts[i]), &keys[i], NULL, 0))
+			return 1;
+	header_len = hw_webhook_sign(&message, keys, 2, header, sizeof(header));
+	if (header_len < 0 || hw_webhook_key_public(&keys[1], &public_key))
+		return 1;
+	puts(header);
+	request.signature = header;
+	request.signature_len = (size_t)header_len;
+	printf("webhook: %s\n", hw_webhook_result_text(hw_webhook_verify(&request, &trust, 1614265400, NULL)));
+	return 0;
+}
 
 int main(void)
 {
@@ -33,5 +63,5 @@ int main(void)
 	if (hw_reply_build(&reply, answer, sizeof(answer)) < 0)
 		return 1;
 	puts(answer);
-	return 0;
+	return webhook();
 }

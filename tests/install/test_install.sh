@@ -44,6 +44,8 @@ cat >"$prefix/want" <<'END'
 usersig 0
 callback 1400000001 RESTAPI 400/500
 {"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}
+v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==
+webhook: the signature is right
 END
 
 "$CC" $flags "$source" -o "$prefix/shared" $(pkg-config --cflags --libs highwater)
