@@ -254,6 +254,7 @@ static void demo_tell_setup(const struct demo_setup *setup)
 	demo_show(DEMO_PLAIN, "A Live backend warns an app before it runs out of rooms.\n\n");
 	demo_show_fact("Live backend", "%s", setup->server_url);
 	demo_show_fact("App backend", "%s  (HTTPS, private authority)", setup->callback_url);
+	demo_show_fact("Callbacks", "may go to %s  (callback.allowed_addresses)", DEMO_ALLOWED_ADDRESSES);
 	demo_show_fact("App", "SDKAppID %d, at most %d rooms, alert from 70 %%", DEMO_SDKAPPID, DEMO_ROOM_MAX);
 	demo_show_fact("Folder", "%s", setup->folder);
 }

@@ -274,6 +274,8 @@ static int demo_setup_start_server(struct demo_setup *setup)
 		setup->files[DEMO_FILE_DATA],
 		"--callback-ca-file",
 		setup->files[DEMO_FILE_CA],
+		"--callback-allowed-addresses",
+		DEMO_ALLOWED_ADDRESSES,
 		NULL,
 	};
 	const struct child_options options = {arguments, setup->files[DEMO_FILE_SERVE_LOG], false};

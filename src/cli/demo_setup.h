@@ -7,6 +7,7 @@
 #include "cli/options.h"
 
 #define DEMO_SDKAPPID 1400000001
+#define DEMO_ALLOWED_ADDRESSES "127.0.0.0/8, ::1" /* for callbacks, which go to loopback here */
 
 enum demo_file {
 	DEMO_FILE_CA,

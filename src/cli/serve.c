@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "cli/files.h"
 #include "cli/service.h"
+#include "http/guard.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct serve_settings {
 	uint64_t queue_max;
 	uint64_t batch_max;
 	char *ca_file;
+	char *allowed_addresses;
 	uint64_t connect_timeout;
 	uint64_t total_timeout;
 	uint64_t reply_max;
@@ -53,6 +55,7 @@ struct serve_settings {
 	}
 #define SERVE_S UINT64_C(1000)
 #define SERVE_DAY (86400 * SERVE_S)
+#define SERVE_ALLOWED_NAME "callback.allowed_addresses"
 #define SERVE_MIB (UINT64_C(1024) * 1024)
 
 /* on_unparsable: a 2xx without a reply that can be understood often comes from something before the receiver (a default
@@ -87,6 +90,10 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("engine.batch_max", SETTING_COUNT, batch_max, "512", 1, 10000, "Most commands in one transaction."),
 	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
 		  "PEM file with the certificates that receivers are checked against; without it the system's."),
+	SERVE_ROW(
+		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "", 0, 4000,
+		"Addresses and CIDR ranges inside your network that callbacks may go to, with commas between, such as "
+		"127.0.0.0/8, ::1; * for all, empty for none. Public addresses need no entry."),
 	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
 		  "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
 	SERVE_ROW("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
@@ -113,6 +120,7 @@ static const struct setting serve_rows[] = {
 struct serve {
 	struct serve_settings settings;
 	struct verdict_policy verdict;
+	struct guard guard;
 	enum log_level log_level;
 	struct buf token; /* secret */
 	struct store *store;
@@ -155,6 +163,7 @@ static int serve_check(void *target, struct error *err)
 	return service_http_check(&settings->http, err) || api_check_proxies(settings->trusted_proxies, err) ||
 			       api_check_origins(settings->client_origins, err) ||
 			       serve_check_callback(settings, err) ||
+			       guard_parse(SERVE_ALLOWED_NAME, settings->allowed_addresses, &serve->guard, err) ||
 			       serve_choice("callback.on_fail", settings->on_fail, &serve->verdict.on_fail, err) ||
 			       serve_choice("callback.on_unparsable", settings->on_unparsable,
 					    &serve->verdict.on_unparsable, err) ||
@@ -244,6 +253,7 @@ static int serve_open_hook(struct serve *serve, struct error *err)
 	const struct serve_settings *settings = &serve->settings;
 	const struct hook_options options = {
 		.ca_file = settings->ca_file,
+		.guard = &serve->guard,
 		.connect_timeout_ms = settings->connect_timeout,
 		.total_timeout_ms = settings->total_timeout,
 		.reply_bytes_max = settings->reply_max,

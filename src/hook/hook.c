@@ -410,6 +410,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 {
 	struct http_client_options client = {
 		.ca_file = options->ca_file,
+		.guard = options->guard,
 		.connect_timeout_ms = options->connect_timeout_ms,
 		.total_timeout_ms = options->total_timeout_ms,
 		.reply_bytes_max = options->reply_bytes_max,
@@ -421,7 +422,8 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	assert(options->in_flight_max >= 1 && options->in_flight_per_app >= 1 &&
 	       options->in_flight_per_app <= options->in_flight_max);
 	hook->options = *options;
-	hook->options.ca_file = NULL; /* the client has read it; the caller's string may go */
+	hook->options.ca_file = NULL; /* the client reads these two; the caller's may go */
+	hook->options.guard = NULL;
 	hook->options.retry.seed = store_id(engine_store(engine));
 	hook->engine = engine;
 	hook->start_ms = clock_steady_ms();

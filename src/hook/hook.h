@@ -12,7 +12,8 @@
 struct hook;
 
 struct hook_options {
-	const char *ca_file; /* PEM; "" for the system's */
+	const char *ca_file;	   /* PEM; "" for the system's */
+	const struct guard *guard; /* where callbacks may go to; copied; NULL for everywhere */
 	uint64_t connect_timeout_ms;
 	uint64_t total_timeout_ms;
 	uint64_t reply_bytes_max;

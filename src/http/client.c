@@ -1,10 +1,15 @@
 /* Outgoing HTTP; see client.h. One curl multi handle, easy handles reused, everything on the thread that polls.
  *
  * A request's memory: an exchange, with its easy handle, is taken from a free list and put back when the request is
- * done, so that at most in_flight_max of them exist. Connections are kept by the multi handle and reused. */
+ * done, so that at most in_flight_max of them exist. Connections are kept by the multi handle and reused.
+ *
+ * The guard judges in curl's hook that opens the socket: it is given the very address that is connected to next, after
+ * names were looked up and odd spellings read, so nothing can change in between. A kept connection was judged when it
+ * was made. Of several addresses of a name those that are refused are left out. */
 #include "http/client.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/guard.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -12,6 +17,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
 
@@ -25,6 +31,9 @@ struct http_exchange {
 	size_t header_bytes; /* of the reply so far */
 	bool header_ended;
 	bool too_large;
+	const struct guard *guard;		/* NULL for none */
+	bool tried;				/* a socket was opened */
+	char refused[GUARD_TEXT_BYTES_MAX + 1]; /* the first address that the guard refused, and why; "" for none */
 	http_done done;
 	void *context;
 	int64_t start_ns;
@@ -38,14 +47,19 @@ struct http_client {
 	struct http_exchange *free;
 	struct http_exchange *busy;
 	unsigned in_flight;
+	struct guard guard; /* where options.guard points to, unless that is NULL */
 };
 
 const char *http_outcome_word(enum http_outcome outcome)
 {
 	static const char *const words[] = {
-		[HTTP_OUTCOME_REPLIED] = "replied", [HTTP_OUTCOME_DNS] = "dns",
-		[HTTP_OUTCOME_CONNECT] = "connect", [HTTP_OUTCOME_TLS] = "tls",
-		[HTTP_OUTCOME_TIMEOUT] = "timeout", [HTTP_OUTCOME_TOO_LARGE] = "too_large",
+		[HTTP_OUTCOME_REPLIED] = "replied",
+		[HTTP_OUTCOME_DNS] = "dns",
+		[HTTP_OUTCOME_NOT_ALLOWED] = "not_allowed",
+		[HTTP_OUTCOME_CONNECT] = "connect",
+		[HTTP_OUTCOME_TLS] = "tls",
+		[HTTP_OUTCOME_TIMEOUT] = "timeout",
+		[HTTP_OUTCOME_TOO_LARGE] = "too_large",
 		[HTTP_OUTCOME_BROKEN] = "broken",
 	};
 
@@ -83,6 +97,22 @@ static size_t client_on_header(char *bytes, size_t size, size_t count, void *con
 	return 0; /* ends the transfer */
 }
 
+/* Opens the socket that curl will connect to this address, unless the guard refuses it. */
+static curl_socket_t client_on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_exchange *exchange = context;
+	char text[GUARD_TEXT_BYTES_MAX + 1];
+
+	(void)purpose; /* there is one: a connection */
+	if (!guard_allows(exchange->guard, &address->addr, address->addrlen, text)) {
+		if (!exchange->refused[0])
+			(void)str_copy(exchange->refused, sizeof(exchange->refused), str_c(text)); /* fits */
+		return CURL_SOCKET_BAD;
+	}
+	exchange->tried = true;
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* What is the same for every request of this handle. curl_easy_setopt fails for these only when curl was built without
  * the feature or memory is out, which http_client_open finds out once. */
 static CURLcode client_set_fixed(const struct http_client *client, struct http_exchange *exchange)
@@ -113,6 +143,10 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	CLIENT_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	CLIENT_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_timeout_ms);
 	CLIENT_SET(CURLOPT_TIMEOUT_MS, (long)client->options.total_timeout_ms);
+	if (exchange->guard) {
+		CLIENT_SET(CURLOPT_OPENSOCKETFUNCTION, client_on_socket);
+		CLIENT_SET(CURLOPT_OPENSOCKETDATA, exchange);
+	}
 	if (client->ca_file) {
 		CLIENT_SET(CURLOPT_CAINFO, client->ca_file);
 		CLIENT_SET(CURLOPT_CAPATH, NULL);
@@ -133,6 +167,7 @@ static struct http_exchange *client_take(struct http_client *client)
 		exchange->easy = curl_easy_init();
 		assert(exchange->easy); /* out of memory */
 		buf_init(&exchange->reply, (size_t)client->options.reply_bytes_max);
+		exchange->guard = client->options.guard;
 		rc = client_set_fixed(client, exchange);
 		assert(rc == CURLE_OK); /* http_client_open has tried them */
 	}
@@ -156,6 +191,8 @@ static void client_clear(struct http_exchange *exchange)
 	exchange->header_bytes = 0;
 	exchange->header_ended = false;
 	exchange->too_large = false;
+	exchange->tried = false;
+	exchange->refused[0] = '\0';
 	exchange->error[0] = '\0';
 }
 
@@ -220,12 +257,17 @@ int http_client_open(const struct http_client_options *options, struct http_clie
 	client = mem_zalloc(sizeof(*client));
 	client->options = *options;
 	client->options.ca_file = NULL;
+	if (options->guard) {
+		client->guard = *options->guard;
+		client->options.guard = &client->guard;
+	}
 	if (options->ca_file && options->ca_file[0])
 		client->ca_file = mem_dup(options->ca_file, strlen(options->ca_file));
 	client->multi = curl_multi_init();
 	probe = mem_zalloc(sizeof(*probe));
 	probe->easy = curl_easy_init();
 	buf_init(&probe->reply, 1);
+	probe->guard = client->options.guard;
 	if (!client->multi || !probe->easy || client_set_fixed(client, probe) != CURLE_OK ||
 	    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->in_flight_max) != CURLM_OK) {
 		client_free(probe);
@@ -315,7 +357,7 @@ static enum http_outcome client_outcome(const struct http_exchange *exchange, CU
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_OUTCOME_DNS;
 	case CURLE_COULDNT_CONNECT:
-		return HTTP_OUTCOME_CONNECT;
+		return exchange->refused[0] && !exchange->tried ? HTTP_OUTCOME_NOT_ALLOWED : HTTP_OUTCOME_CONNECT;
 	case CURLE_OPERATION_TIMEDOUT:
 		return HTTP_OUTCOME_TIMEOUT;
 	case CURLE_SSL_CONNECT_ERROR:
@@ -335,6 +377,8 @@ static const char *client_text(const struct http_exchange *exchange, enum http_o
 {
 	if (outcome == HTTP_OUTCOME_REPLIED)
 		return "";
+	if (outcome == HTTP_OUTCOME_NOT_ALLOWED)
+		return exchange->refused;
 	if (outcome == HTTP_OUTCOME_TOO_LARGE)
 		return "the reply is larger than the limit";
 	if (rc == CURLE_OK)

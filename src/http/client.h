@@ -1,10 +1,12 @@
 #pragma once
 /* Outgoing HTTP: libcurl behind one small interface. A pool of connections kept alive, many requests in flight on one
  * thread. TLS verification is always on; redirects are never followed; proxy variables of the environment are ignored;
- * only http and https are spoken; replies are read up to a cap. */
+ * only http and https are spoken; replies are read up to a cap. With a guard the address of every connection is judged
+ * when it is made, whatever name or spelling led to it. */
 #include "base/buf.h"
 #include "base/error.h"
 
+struct guard; /* http/guard.h */
 struct http_client;
 
 struct http_client_options {
@@ -13,18 +15,20 @@ struct http_client_options {
 	uint64_t total_timeout_ms;   /* the whole exchange */
 	uint64_t reply_bytes_max;    /* a longer body, or 64 KiB of headers, ends it as HTTP_OUTCOME_TOO_LARGE */
 	unsigned in_flight_max;	     /* more submits than this are a bug of the caller (asserted) */
+	const struct guard *guard;   /* which addresses may be connected to; copied; NULL for all */
 };
 
 enum http_outcome {
-	HTTP_OUTCOME_REPLIED, /* a whole reply; look at status */
-	HTTP_OUTCOME_DNS,     /* name not found */
-	HTTP_OUTCOME_CONNECT, /* refused or unreachable */
-	HTTP_OUTCOME_TLS,     /* handshake or certificate */
+	HTTP_OUTCOME_REPLIED,	  /* a whole reply; look at status */
+	HTTP_OUTCOME_DNS,	  /* name not found */
+	HTTP_OUTCOME_NOT_ALLOWED, /* no connection was tried, since the guard refuses every address of the host */
+	HTTP_OUTCOME_CONNECT,	  /* refused or unreachable */
+	HTTP_OUTCOME_TLS,	  /* handshake or certificate */
 	HTTP_OUTCOME_TIMEOUT,
 	HTTP_OUTCOME_TOO_LARGE,
 	HTTP_OUTCOME_BROKEN, /* closed in the middle, not HTTP, anything else */
 };
-/* "replied", "dns", "connect", "tls", "timeout", "too_large", "broken". Static. */
+/* "replied", "dns", "not_allowed", "connect", "tls", "timeout", "too_large", "broken". Static. */
 const char *http_outcome_word(enum http_outcome outcome);
 
 struct http_result {

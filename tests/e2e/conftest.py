@@ -131,10 +131,14 @@ class Process:
 RATES_OFF = tuple("--rate-api 0 --rate-slow 0 --rate-list 0 --rate-client 0 --rate-room-id 0ms".split())
 
 
-class Backend(Process):
-    """`highwater serve` with the management API at hand. With `rates` the limits of calls are the defaults."""
+LOOPBACK = ("--callback-allowed-addresses", "127.0.0.0/8")  # where the receivers of the tests are
 
-    def __init__(self, folder, *arguments, port="0", rates=False):
+
+class Backend(Process):
+    """`highwater serve` with the management API at hand. With `rates` the limits of calls are the defaults; without
+    `loopback` callbacks may not go there, as by default."""
+
+    def __init__(self, folder, *arguments, port="0", rates=False, loopback=True):
         self.data = pathlib.Path(folder) / "data"
         super().__init__(
             folder,
@@ -147,6 +151,7 @@ class Backend(Process):
             "--callback-retry-longest",
             "200ms",
             *(() if rates else RATES_OFF),
+            *(LOOPBACK if loopback else ()),
             *arguments,
         )
         self.tls = None
@@ -220,8 +225,8 @@ def make_backend(tmp_path):
     """Starts backends; all are stopped at the end, and must end cleanly."""
     made = []
 
-    def make(*arguments, folder="backend", port="0", start=True, rates=False):
-        backend = Backend(tmp_path / folder, *arguments, port=port, rates=rates)
+    def make(*arguments, folder="backend", start=True, **keywords):
+        backend = Backend(tmp_path / folder, *arguments, **keywords)
         made.append(backend)
         return backend.start() if start else backend
 

@@ -33,6 +33,19 @@ static void test_serve_check_accepts_lists_of_proxies(void **state)
 		assert_int_equal(check(flags[i]), CLI_DONE);
 }
 
+static void test_serve_check_accepts_lists_of_allowed_addresses(void **state)
+{
+	static const char *const flags[] = {
+		"--callback-allowed-addresses=",
+		"--callback-allowed-addresses=*",
+		"--callback-allowed-addresses=127.0.0.0/8, ::1, 10.1.2.3",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
+		assert_int_equal(check(flags[i]), CLI_DONE);
+}
+
 static void test_serve_check_refuses_what_would_not_start(void **state)
 {
 	static const char *const flags[] = {
@@ -41,6 +54,9 @@ static void test_serve_check_refuses_what_would_not_start(void **state)
 		"--http-trusted-proxies=10.0.0.0/8",
 		"--http-listen=localhost:8080",
 		"--http-listen=127.0.0.1",
+		"--callback-allowed-addresses=localhost",
+		"--callback-allowed-addresses=10.1.2.3/8",
+		"--callback-allowed-addresses=*,::1",
 		"--callback-on-fail=ignore",
 		"--callback-in-flight-per-app=300",
 		"--callback-retry-longest=1ms",
@@ -57,6 +73,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_serve_check_accepts_lists_of_proxies),
+		cmocka_unit_test(test_serve_check_accepts_lists_of_allowed_addresses),
 		cmocka_unit_test(test_serve_check_refuses_what_would_not_start),
 	};
 
