@@ -291,6 +291,7 @@ def test_demo_once_shows_the_alert_at_the_seventh_room():
     ended = run("demo", "--once", seconds=300)
     assert ended.returncode == DONE, ended.stdout + ended.stderr
     assert "All as it must be." in ended.stdout
+    assert "may go to 127.0.0.0/8, ::1  (callback.allowed_addresses)" in ended.stdout
     assert '"CurRoomCount":7' in ended.stdout.replace(" ", "") or "7 of 10" in ended.stdout
 
 
