@@ -91,7 +91,7 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
 		  "PEM file with the certificates that receivers are checked against; without it the system's."),
 	SERVE_ROW(
-		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "", 0, 4000,
+		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "*", 0, 4000,
 		"Addresses and CIDR ranges inside your network that callbacks may go to, with commas between, such as "
 		"127.0.0.0/8, ::1; * for all, empty for none. Public addresses need no entry."),
 	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,

@@ -43,8 +43,8 @@ def make_trap():
 
 @pytest.fixture
 def guarded(make_backend):
-    """A backend that allows nothing inside, which is the default."""
-    return make_backend(loopback=False)
+    """A backend that allows nothing inside."""
+    return make_backend(FLAG, "", loopback=False)
 
 
 def alert(backend, sdkappid, url):
@@ -123,8 +123,9 @@ def test_exactly_what_is_allowed_gets_through(make_backend, receiver, make_trap)
     trap.check()
 
 
-def test_star_allows_all(make_backend, receiver):
-    backend = make_backend(FLAG, "*", loopback=False)
+@pytest.mark.parametrize("arguments", [(), (FLAG, "*")], ids=["default", "star"])
+def test_star_is_the_default_and_allows_all(make_backend, receiver, arguments):
+    backend = make_backend(*arguments, loopback=False)
     alert(backend, 1400000001, receiver.url)
     backend.wait_deliveries(lambda rows: rows[0]["State"] == "delivered")
 
