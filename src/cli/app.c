@@ -194,7 +194,7 @@ static void apps_append_keys(const json_t *keys, struct buf *out)
 		clock_format(expire_ms, ends);
 		buf_printf(out, "  %-12s  %" PRId64 ", made %s", i ? "" : "keys", remote_number(key, "KeyId"), made);
 		if (expire_ms)
-			buf_printf(out, ", %s %s", expire_ms < now_ms ? "ended" : "ends", ends);
+			buf_printf(out, ", %s %s", expire_ms < now_ms ? "expired" : "expires", ends);
 		if (i && *remote_text(key, "Key"))
 			buf_printf(out, ": %s", remote_text(key, "Key"));
 		buf_append_char(out, '\n');
@@ -369,9 +369,9 @@ static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, u
 	buf_printf(&text, "added key %" PRId64 " to app %" PRIu32 "\n  key           %s\n",
 		   remote_number(response, "KeyId"), sdkappid, remote_text(response, "Key"));
 	if (overlap_s)
-		buf_printf(&text, "  other keys    end in %" PRIu64 " s at the latest\n", overlap_s);
+		buf_printf(&text, "  other keys    expire in %" PRIu64 " s at the latest\n", overlap_s);
 	else
-		buf_append_c(&text, "  other keys    have ended\n");
+		buf_append_c(&text, "  other keys    were removed\n");
 	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
 	files_wipe(&text);		   /* the key is in it */
 	apps_print_advice(sdkappid);

@@ -296,8 +296,8 @@ def test_cli_rotates_shows_and_revokes(backend, app, cli):
     call(with_key(app, key)).ok()
     shown = cli("app", "show", "1400000001").stdout
     assert key not in shown and app.key not in shown and word_after(shown, "key") == []
-    first, second = re.findall(r"(\d+), made (\S+)(?:, (ends) (\S+))?$", shown, re.M)
-    assert (first[0], first[2], second[0], second[2]) == ("2", "", "1", "ends")
+    first, second = re.findall(r"(\d+), made (\S+)(?:, (expires) (\S+))?$", shown, re.M)
+    assert (first[0], first[2], second[0], second[2]) == ("2", "", "1", "expires")
     shown = cli("app", "show", "1400000001", "--reveal-key").stdout
     assert word_after(shown, "key") == [key] and app.key in shown
     cli("room", "create", "r", "--app", "1400000001")  # signed with the newest
