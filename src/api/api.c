@@ -410,14 +410,14 @@ static int api_read_proxies(struct api *api, const char *text, struct error *err
 
 	api->proxies = mem_zalloc((rest.len + 1) * sizeof(*api->proxies)); /* an address has at least one byte */
 	while (rest.len) {
-		ptrdiff_t comma = str_find_char(rest, ',');
-		struct str item = str_trim(comma < 0 ? rest : str_slice(rest, 0, (size_t)comma));
+		struct str item;
 
+		(void)str_cut(&rest, ',', &item); /* the loop looks at the rest: one comma may stand at the end */
+		item = str_trim(item);
 		if (api_normal_address(item, api->proxies[api->proxy_count]))
 			return error_set(err, ERR_INVALID, "http.trusted_proxies: \"%.*s\" is not an IP address",
 					 STR_ARG(str_slice(item, 0, 60)));
 		api->proxy_count++;
-		rest = comma < 0 ? (struct str){0} : str_slice(rest, (size_t)comma + 1, rest.len);
 	}
 	return 0;
 }

@@ -139,18 +139,18 @@ static int cors_add(struct cors *cors, struct str item, struct error *err)
 
 static int cors_read(struct cors *cors, struct str text, struct error *err)
 {
+	struct str item;
+	bool more;
+
 	cors->any = str_eq(text, STR("*"));
 	if (cors->any || text.len == 0)
 		return 0;
-	for (;;) {
-		ptrdiff_t comma = str_find_char(text, ',');
-
-		if (cors_add(cors, str_trim(comma < 0 ? text : str_slice(text, 0, (size_t)comma)), err))
+	do {
+		more = str_cut(&text, ',', &item);
+		if (cors_add(cors, str_trim(item), err))
 			return -1;
-		if (comma < 0)
-			return 0;
-		text = str_slice(text, (size_t)comma + 1, text.len);
-	}
+	} while (more);
+	return 0;
 }
 
 int cors_open(const char *origins, struct cors **cors_out, struct error *err)

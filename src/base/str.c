@@ -59,6 +59,15 @@ struct str str_slice(struct str s, size_t start, size_t len)
 	return (struct str){start ? s.ptr + start : s.ptr, len}; /* start > 0 only where there are bytes */
 }
 
+bool str_cut(struct str *rest, char c, struct str *item_out)
+{
+	ptrdiff_t at = str_find_char(*rest, c);
+
+	*item_out = at < 0 ? *rest : str_slice(*rest, 0, (size_t)at);
+	*rest = at < 0 ? (struct str){0} : str_slice(*rest, (size_t)at + 1, rest->len);
+	return at >= 0;
+}
+
 struct str str_trim(struct str s)
 {
 	while (s.len && s.ptr[0] == ' ')

@@ -30,6 +30,10 @@ ptrdiff_t str_find_char(struct str s, char c);
 /* The part of `s` from `start`, at most `len` bytes; both are clamped. */
 struct str str_slice(struct str s, size_t start, size_t len);
 
+/* Cuts the first item of a list: `item_out` is what stands before the first `c`, `rest` what stands after it. Returns
+ * false when there is no `c`, so that this was the last item: it is all of `rest`, which is then empty. */
+bool str_cut(struct str *rest, char c, struct str *item_out);
+
 /* Without spaces (0x20) at both ends. */
 struct str str_trim(struct str s);
 

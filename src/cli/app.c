@@ -44,14 +44,15 @@ static int apps_sdkappid(const struct cli_line *line, uint32_t *out)
 static int apps_append_list(struct buf *body, const char *text, bool strings)
 {
 	struct str rest = str_c(text);
+	struct str item;
 	bool first = true;
+	bool more;
 
 	buf_append_char(body, '[');
-	while (true) {
-		ptrdiff_t comma = str_find_char(rest, ',');
-		struct str item = comma < 0 ? rest : str_slice(rest, 0, (size_t)comma);
+	do {
 		uint64_t number = 0;
 
+		more = str_cut(&rest, ',', &item);
 		if (!str_is_utf8(item) || item.len == 0 || (!strings && str_to_u64(item, INT64_MAX, &number)))
 			return -1;
 		if (!first)
@@ -61,10 +62,7 @@ static int apps_append_list(struct buf *body, const char *text, bool strings)
 		else
 			buf_append_u64(body, number);
 		first = false;
-		if (comma < 0)
-			break;
-		rest = str_slice(rest, (size_t)comma + 1, rest.len);
-	}
+	} while (more);
 	buf_append_char(body, ']');
 	return 0;
 }

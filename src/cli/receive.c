@@ -60,16 +60,16 @@ struct receiver {
 static int receiver_parse_sdkappids(const char *text, struct receive_options *out, struct error *err)
 {
 	struct str rest = str_c(text);
+	struct str item;
+	uint64_t sdkappid;
+	bool more;
 
 	if (rest.len == 0)
 		return error_set(err, ERR_INVALID,
 				 "receive.sdkappids is required: the SDKAppIDs whose callbacks are yours, such as "
 				 "--receive-sdkappids 1400000001");
-	while (true) {
-		ptrdiff_t comma = str_find_char(rest, ',');
-		struct str item = comma < 0 ? rest : str_slice(rest, 0, (size_t)comma);
-		uint64_t sdkappid;
-
+	do {
+		more = str_cut(&rest, ',', &item);
 		if (out->sdkappid_count == RECEIVE_SDKAPPID_COUNT_MAX)
 			return error_set(err, ERR_INVALID, "receive.sdkappids: more than %d",
 					 RECEIVE_SDKAPPID_COUNT_MAX);
@@ -78,10 +78,8 @@ static int receiver_parse_sdkappids(const char *text, struct receive_options *ou
 					 "receive.sdkappids: \"%.*s\" is no SDKAppID, a number from 1 to %u",
 					 STR_ARG(str_slice(item, 0, 40)), HW_SDKAPPID_MAX);
 		out->sdkappids[out->sdkappid_count++] = (uint32_t)sdkappid;
-		if (comma < 0)
-			return 0;
-		rest = str_slice(rest, (size_t)comma + 1, rest.len);
-	}
+	} while (more);
+	return 0;
 }
 
 static int receiver_read_token(struct receiver *receiver, struct error *err)

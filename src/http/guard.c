@@ -256,13 +256,12 @@ static int guard_parse_entry(struct str entry, struct guard_range *range_out, st
 
 static int guard_parse_list(struct str rest, struct guard *guard, struct error *err)
 {
-	ptrdiff_t comma;
+	struct str entry;
+	bool more;
 
 	do {
-		struct str entry;
-
-		comma = str_find_char(rest, ',');
-		entry = str_trim(comma < 0 ? rest : str_slice(rest, 0, (size_t)comma));
+		more = str_cut(&rest, ',', &entry);
+		entry = str_trim(entry);
 		if (str_eq(entry, STR("*")))
 			return error_set(err, ERR_INVALID, "* stands alone");
 		if (guard->allowed_count == GUARD_ALLOWED_MAX)
@@ -270,8 +269,7 @@ static int guard_parse_list(struct str rest, struct guard *guard, struct error *
 		if (guard_parse_entry(entry, &guard->allowed[guard->allowed_count], err))
 			return -1;
 		guard->allowed_count++;
-		rest = str_slice(rest, comma < 0 ? rest.len : (size_t)comma + 1, rest.len);
-	} while (comma >= 0);
+	} while (more);
 	return 0;
 }
 

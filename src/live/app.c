@@ -123,21 +123,19 @@ int alert_mode_parse(struct str word, enum alert_mode *out)
 int alert_thresholds_parse(struct str text, struct alert_policy *policy, struct error *err)
 {
 	struct alert_policy parsed = *policy;
+	struct str item;
+	uint64_t value;
+	bool more;
 
 	parsed.threshold_count = 0;
-	while (true) {
-		ptrdiff_t comma = str_find_char(text, ',');
-		uint64_t value;
-
+	do {
+		more = str_cut(&text, ',', &item);
 		if (parsed.threshold_count == APP_THRESHOLD_COUNT_MAX)
 			return error_set(err, ERR_INVALID, "there must be 1 to %d thresholds", APP_THRESHOLD_COUNT_MAX);
-		if (str_to_u64(comma < 0 ? text : str_slice(text, 0, (size_t)comma), 100, &value))
+		if (str_to_u64(item, 100, &value))
 			return error_set(err, ERR_INVALID, "thresholds must be percentages from 1 to 100, rising");
 		parsed.thresholds[parsed.threshold_count++] = (uint8_t)value;
-		if (comma < 0)
-			break;
-		text = str_slice(text, (size_t)comma + 1, text.len);
-	}
+	} while (more);
 	if (alert_policy_check(&parsed, err))
 		return -1;
 	*policy = parsed;

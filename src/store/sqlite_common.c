@@ -78,14 +78,13 @@ void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s)
 static int sqlite_read_admins(struct str text, struct app_config *config)
 {
 	while (text.len) {
-		ptrdiff_t end = str_find_char(text, '\n');
-		struct str name = end < 0 ? text : str_slice(text, 0, (size_t)end);
+		struct str name;
 
+		(void)str_cut(&text, '\n', &name); /* the loop looks at the rest, as below */
 		if (config->admin_count == APP_ADMIN_COUNT_MAX ||
 		    !str_copy(config->admins[config->admin_count], sizeof(config->admins[0]), name))
 			return -1;
 		config->admin_count++;
-		text = end < 0 ? (struct str){0} : str_slice(text, (size_t)end + 1, text.len);
 	}
 	return 0;
 }
@@ -96,11 +95,10 @@ static int sqlite_read_key(struct str line, struct app_key_entry *key)
 	uint64_t numbers[3];
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		ptrdiff_t end = str_find_char(line, ' ');
+		struct str number;
 
-		if (end < 0 || str_to_u64(str_slice(line, 0, (size_t)end), INT64_MAX, &numbers[i]))
+		if (!str_cut(&line, ' ', &number) || str_to_u64(number, INT64_MAX, &numbers[i]))
 			return -1;
-		line = str_slice(line, (size_t)end + 1, line.len);
 	}
 	if (numbers[0] > APP_KEY_ID_MAX || line.len > sizeof(key->bytes))
 		return -1;
@@ -115,13 +113,12 @@ static int sqlite_read_key(struct str line, struct app_key_entry *key)
 static int sqlite_read_keys(struct str text, struct app_config *config)
 {
 	while (text.len) {
-		ptrdiff_t end = str_find_char(text, '\n');
-		struct str line = end < 0 ? text : str_slice(text, 0, (size_t)end);
+		struct str line;
 
+		(void)str_cut(&text, '\n', &line);
 		if (config->key_count == APP_KEY_COUNT_MAX || sqlite_read_key(line, &config->keys[config->key_count]))
 			return -1;
 		config->key_count++;
-		text = end < 0 ? (struct str){0} : str_slice(text, (size_t)end + 1, text.len);
 	}
 	return 0;
 }

@@ -213,6 +213,30 @@ static void test_str_copy_cuts_and_says_so(void **state)
 	assert_string_equal(out, "");
 }
 
+static void test_str_cut_gives_items_up_to_the_last(void **state)
+{
+	static const struct {
+		const char *list, *item, *rest;
+		bool more;
+	} rows[] = {
+		{"", "", "", false},	     {"a", "a", "", false},	{"a,", "a", "", true},
+		{",", "", "", true},	     {",a", "", "a", true},	{"a,b,c", "a", "b,c", true},
+		{"a b,c", "a b", "c", true}, {"a,,b", "a", ",b", true},
+	};
+	struct str rest = {0};
+	struct str item;
+
+	(void)state;
+	assert_false(str_cut(&rest, ',', &item)); /* the empty view without a pointer */
+	assert_int_equal(item.len, 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		rest = str_c(rows[i].list);
+		assert_int_equal(str_cut(&rest, ',', &item), rows[i].more);
+		assert_true(str_eq(item, str_c(rows[i].item)));
+		assert_true(str_eq(rest, str_c(rows[i].rest)));
+	}
+}
+
 static void test_str_trim_takes_spaces_at_both_ends(void **state)
 {
 	static const char *const rows[][2] = {
@@ -228,6 +252,7 @@ static void test_str_trim_takes_spaces_at_both_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_str_cut_gives_items_up_to_the_last),
 		cmocka_unit_test(test_str_trim_takes_spaces_at_both_ends),
 		cmocka_unit_test(test_str_c_of_null_is_empty),
 		cmocka_unit_test(test_str_eq_looks_at_every_byte),
