@@ -31,10 +31,18 @@ static int accounts_take(const json_t *json, struct account *out)
 	return HW_OK;
 }
 
+void api_submit_accounts(struct api_request *request, const struct account *accounts, size_t count)
+{
+	struct command *command = &request->job.command;
+
+	command->u.account_import.accounts = accounts;
+	command->u.account_import.count = count;
+	api_submit(request, COMMAND_ACCOUNT_IMPORT, request->app->config.sdkappid, api_command_done);
+}
+
 void api_account_import(struct api_request *request)
 {
 	struct account *account = arena_new(request->arena, struct account);
-	struct command *command = &request->job.command;
 	int code = accounts_take(request->body, account);
 
 	if (code == HW_ACCOUNT_BAD) {
@@ -48,9 +56,7 @@ void api_account_import(struct api_request *request)
 		api_refuse_with(request, code, "Nick and FaceUrl have at most %d bytes", ACCOUNT_PROFILE_BYTES_MAX);
 		return;
 	}
-	command->u.account_import.accounts = account;
-	command->u.account_import.count = 1;
-	api_submit(request, COMMAND_ACCOUNT_IMPORT, request->app->config.sdkappid, api_command_done);
+	api_submit_accounts(request, account, 1);
 }
 
 /* Of two with one name the later wins. */
@@ -92,7 +98,6 @@ static int accounts_take_element(const json_t *item, struct account *out)
 void api_account_import_many(struct api_request *request)
 {
 	struct account *list = arena_array(request->arena, ACCOUNT_IMPORT_COUNT_MAX, sizeof(*list));
-	struct command *command = &request->job.command;
 	size_t count = 0;
 	json_t *array;
 
@@ -113,7 +118,5 @@ void api_account_import_many(struct api_request *request)
 			accounts_append_failed(request, item, one.name);
 	}
 	buf_append_c(&request->beside, request->beside.len ? "]" : ",\"FailAccounts\":[]");
-	command->u.account_import.accounts = list;
-	command->u.account_import.count = count;
-	api_submit(request, COMMAND_ACCOUNT_IMPORT, request->app->config.sdkappid, api_command_done);
+	api_submit_accounts(request, list, count);
 }

@@ -102,7 +102,7 @@ int api_check_account(struct api_request *request, const char *key, struct str a
 	return -1;
 }
 
-static bool fields_has(const struct str *names, size_t count, struct str name)
+bool api_has_name(const struct str *names, size_t count, struct str name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (str_eq(names[i], name))
@@ -134,7 +134,7 @@ int api_need_names(struct api_request *request, const struct api_names_rule *rul
 			api_refuse_with(request, HW_BAD_PARAMETER, "%s must be an array of strings", rule->key);
 			return -1;
 		}
-		if (!fields_has(names, count, name))
+		if (!api_has_name(names, count, name))
 			names[count++] = name;
 	}
 	*names_out = names;

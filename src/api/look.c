@@ -156,6 +156,7 @@ static int look_find_items(struct api_request *request, struct store_reader *rea
 			   struct store_item **items_out, size_t *count_out)
 {
 	int64_t now_ms = clock_wall_ms();
+	size_t count_max = item_count_max(kind);
 	struct store_item *items;
 	struct store_room room;
 	struct error err;
@@ -164,8 +165,8 @@ static int look_find_items(struct api_request *request, struct store_reader *rea
 
 	if (look_find_room(request, reader, &room))
 		return -1;
-	items = arena_array(request->arena, ROOM_ITEM_COUNT_MAX, sizeof(*items));
-	if (store_room_items(reader, request->arena, room.id, kind, ROOM_ITEM_COUNT_MAX, items, &count, &err)) {
+	items = arena_array(request->arena, count_max, sizeof(*items));
+	if (store_room_items(reader, request->arena, room.id, kind, count_max, items, &count, &err)) {
 		api_read_failed(request, &err);
 		return -1;
 	}
@@ -285,10 +286,7 @@ void api_banned_get(struct api_request *request)
 
 static bool look_is_wanted(const struct api_request *request, struct str key)
 {
-	for (size_t i = 0; i < request->look.name_count; i++)
-		if (str_eq(request->look.names[i], key))
-			return true;
-	return request->look.name_count == 0;
+	return request->look.name_count == 0 || api_has_name(request->look.names, request->look.name_count, key);
 }
 
 static void look_metadata_read(struct engine_read *read, struct store_reader *reader)

@@ -12,10 +12,7 @@
 
 static bool profiles_asks_for(const struct api_request *request, struct str tag)
 {
-	for (size_t i = 0; i < request->look.tag_count; i++)
-		if (str_eq(request->look.tags[i], tag))
-			return true;
-	return false;
+	return api_has_name(request->look.tags, request->look.tag_count, tag);
 }
 
 static void profiles_append_tag(struct buf *out, const char *tag, struct str value)
@@ -131,7 +128,6 @@ static int profiles_take_item(struct api_request *request, const json_t *item, s
 void api_profile_set(struct api_request *request)
 {
 	struct account *account = arena_new(request->arena, struct account);
-	struct command *command = &request->job.command;
 	json_t *items;
 
 	if (api_need_str(request, request->body, "From_Account", 1, HW_IDENTIFIER_BYTES_MAX, &account->name) ||
@@ -145,7 +141,5 @@ void api_profile_set(struct api_request *request)
 	for (size_t i = 0; i < json_array_size(items); i++)
 		if (profiles_take_item(request, json_array_get(items, i), account))
 			return;
-	command->u.account_import.accounts = account;
-	command->u.account_import.count = 1;
-	api_submit(request, COMMAND_ACCOUNT_IMPORT, request->app->config.sdkappid, api_command_done);
+	api_submit_accounts(request, account, 1);
 }

@@ -97,6 +97,8 @@ void api_refuse_with(struct api_request *request, int code, const char *format, 
 /* Sends request->job.command to the engine; `done` answers. Type, app and origin are filled here. */
 void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid,
 		void (*done)(struct mail *mail));
+/* Imports accounts (no name twice, in the arena) into the request's app; the answer is the command's. */
+void api_submit_accounts(struct api_request *request, const struct account *accounts, size_t count);
 /* An answer that is the command's and nothing more; for api_submit. */
 void api_command_done(struct mail *mail);
 /* Runs `read` on the reader thread, which sets code and text or builds the response; then answers. */
@@ -127,6 +129,8 @@ struct api_names_rule {
 };
 MUST_CHECK int api_need_names(struct api_request *request, const struct api_names_rule *rule,
 			      const struct str **names_out, size_t *count_out);
+/* True when `name` is one of them. */
+bool api_has_name(const struct str *names, size_t count, struct str name);
 /* True when there is no control character in it. */
 bool api_is_plain_text(struct str text);
 /* RoomId of the body or of RoomInfo: printable ASCII up to its limit. */
