@@ -118,8 +118,8 @@ HW_API HW_CHECK int hw_alert_parse(const char *body, size_t len, struct hw_alert
 /* The longest packet of any callback that Highwater sends: metadata in which every byte had to be escaped. */
 #define HW_PACKET_BYTES_MAX 131072
 
-/* The CallbackCommand (1 to 63 bytes) of any callback packet (at most HW_PACKET_BYTES_MAX), into `out`. Returns 0, or -1 with a sentence in
- * `reason`. */
+/* The CallbackCommand (1 to 63 bytes) of any callback packet (at most HW_PACKET_BYTES_MAX), into `out`. Returns 0, or -1
+ * with a sentence in `reason`. */
 HW_API HW_CHECK int hw_packet_command(const char *body, size_t len, char out[64], char *reason, size_t reason_size);
 
 /* ---- the reply ---- */

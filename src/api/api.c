@@ -2,7 +2,8 @@
  *
  * The checks, in this order, each with its own code: the path (60009), the method (60002), the query (60002), sdkappid
  * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), the
- * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in the envelope, as with the vendor. */
+ * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in
+ * the envelope, as with the vendor. */
 #include "api/request.h"
 #include "base/clock.h"
 #include "base/log.h"

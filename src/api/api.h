@@ -1,7 +1,7 @@
 #pragma once
 /* What the backend answers over HTTP: the vendor's server API for app admins (/v4/live_engine_http_srv/ and
- * /v4/live_config/, /v4/im_open_login_svc/, /v4/profile/), Highwater's own client path (/v4/live_client/) and the management API
- * (/manage/v1/). docs/api.md lists every command.
+ * /v4/live_config/, /v4/im_open_login_svc/, /v4/profile/), Highwater's own client path (/v4/live_client/) and
+ * the management API (/manage/v1/). docs/api.md lists every command.
  *
  * A request is checked on its loop thread (route, query, signature, body), turned into a command for the engine, and
  * answered when the command is durable. Nothing here blocks. */

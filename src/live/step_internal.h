@@ -31,8 +31,8 @@ struct live_room *step_need_room(const struct live_set *set, struct command *com
 /* May whoever sent the command change the room's properties and metadata? Else the command is answered. An app admin
  * may, the room's owner and its admins; their list must have been loaded. */
 bool step_check_editor(struct live_room *room, struct command *command);
-/* Is `name` an account of the app, or does it become one by this use? An app admin always may. Else, when the app requires accounts to be
- * imported, the command is answered. Look first, then use. */
+/* Is `name` an account of the app, or does it become one by this use? An app admin always may. Else, when the
+ * app requires accounts to be imported, the command is answered. Look first, then use. */
 bool step_check_account(const struct live_set *set, const struct live_app *app, struct command *command,
 			struct str name);
 void step_use_account(struct live_set *set, const struct live_app *app, const struct command *command, struct str name);

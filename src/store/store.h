@@ -101,7 +101,7 @@ MUST_CHECK int store_room_list(struct store_reader *reader, struct arena *arena,
 			       bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			       struct error *err);
 /* The items of this kind that the room with this id keeps, by name, those that are over too, at most `limit`
- * (ROOM_ITEM_COUNT_MAX is always enough). */
+ * (item_count_max is always enough). */
 MUST_CHECK int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
 				size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
 /* Returns 1 with the account (text in the arena), 0 when there is none, -1. `number` is the app's. */
