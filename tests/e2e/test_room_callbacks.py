@@ -23,19 +23,6 @@ METADATA_DELETED = "Live.CallbackAfterDelMetadata"
 OWNER = "Live.CallbackAfterChangeOwner"
 ADMIN = "Live.CallbackAfterModifyAdmin"
 PRODUCED = [CREATED, DESTROYED, UPDATED, METADATA_SET, METADATA_DELETED, OWNER, ADMIN]
-NEVER_PRODUCED = [
-    "Live.CallbackAfterMemberStateChanged",
-    "Mic.CallbackAfterSeatInfoChanged",
-    "Live.CallbackAfterCreateBattle",
-    "Live.CallbackAfterStartBattle",
-    "Live.CallbackAfterEndBattle",
-    "Live.CallbackBeforeSendGift",
-    "Live.CallbackBeforeCallBackNotBlock",
-    "Group.CallbackAfterSendMsg",
-    "Group.CallbackBeforeSendMsg",
-    "Follow.CallbackAfterFollowAdd",
-    "Follow.CallbackAfterFollowDelete",
-]
 STATISTIC = dict.fromkeys(
     ["TotalViewers", "TotalGiftsSent", "TotalGiftCoins", "TotalUniqueGiftSenders", "TotalLikesReceived"], 0
 )
@@ -369,7 +356,7 @@ def test_none_is_made_without_a_switch_or_a_url(backend, receiver):
     assert scene.made() == 0
 
 
-@pytest.mark.parametrize("command", NEVER_PRODUCED)
+@pytest.mark.parametrize("command", wire.NEVER_PRODUCED)
 def test_word_that_is_never_produced_can_be_switched_on(backend, receiver, command):
     scene = Scene(backend, receiver, [command])
     assert scene.app.config("get_callback", {}).ok().response["CallbackCommandList"] == [command]

@@ -252,6 +252,20 @@ def metadata_list(values):
 
 OK_REPLY = b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
 ALERT = "Live.CallbackAfterCreateRoomReachingThreshold"
+# words of callbacks that can be switched on and are never made
+NEVER_PRODUCED = [
+    "Live.CallbackAfterMemberStateChanged",
+    "Mic.CallbackAfterSeatInfoChanged",
+    "Live.CallbackAfterCreateBattle",
+    "Live.CallbackAfterStartBattle",
+    "Live.CallbackAfterEndBattle",
+    "Live.CallbackBeforeSendGift",
+    "Live.CallbackBeforeCallBackNotBlock",
+    "Group.CallbackAfterSendMsg",
+    "Group.CallbackBeforeSendMsg",
+    "Follow.CallbackAfterFollowAdd",
+    "Follow.CallbackAfterFollowDelete",
+]
 
 
 class Raw:

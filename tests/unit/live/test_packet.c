@@ -9,25 +9,10 @@
 
 #include <cmocka.h>
 
+#include "unit/live/arena_fixture.h"
+
 #define APP 1400000001u
 #define EVENT_MS 1739966441121
-
-static int setup(void **state)
-{
-	struct arena *arena = malloc(sizeof(*arena));
-
-	assert_non_null(arena);
-	arena_init(arena, 4096);
-	*state = arena;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_fini(*state);
-	free(*state);
-	return 0;
-}
 
 static struct command command_of(enum command_type type)
 {
@@ -312,7 +297,7 @@ static void test_packet_of_the_most_admins_fits(void **state)
 	assert_whole(packet_owner_changed(*state, &command, accounts[1]));
 }
 
-#define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, arena_setup, arena_teardown)
 
 int main(void)
 {

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "unit/live/arena_fixture.h"
+
 #define BIT(field) (UINT32_C(1) << (field))
 #define GIVEN_BY_DEFAULT                                                                                               \
 	(BIT(ROOM_FIELD_COUNT) - 1 - BIT(ROOM_SEAT_TEMPLATE) - BIT(ROOM_SEAT_LAYOUT) - BIT(ROOM_KEEP_OWNER_ON_SEAT))
@@ -17,23 +19,6 @@ static const char defaults[] =
 	"{\"RoomName\":\"r\",\"RoomType\":\"Live\",\"IsSeatEnabled\":false,\"TakeSeatMode\":\"FreeToTake\","
 	"\"MaxSeatCount\":0,\"MaxMemberCount\":0,\"IsMessageDisabled\":false,\"CoverURL\":\"\",\"Category\":[],"
 	"\"ActivityStatus\":0,\"IsUnlimitedRoomEnabled\":false,\"Notice\":\"\"}";
-
-static int setup(void **state)
-{
-	struct arena *arena = malloc(sizeof(*arena));
-
-	assert_non_null(arena);
-	arena_init(arena, 4096);
-	*state = arena;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	arena_fini(*state);
-	free(*state);
-	return 0;
-}
 
 /* The object that is kept of `info`, in the arena. */
 static struct str written(const struct room_info *info, struct arena *arena)
@@ -506,7 +491,7 @@ static void test_room_item_is_over_from_its_second_on(void **state)
 			fail_msg("until %lld at %lld", (long long)rows[i].until_s, (long long)rows[i].now_ms);
 }
 
-#define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, arena_setup, arena_teardown)
 
 int main(void)
 {
