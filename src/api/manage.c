@@ -116,7 +116,7 @@ static int manage_take_app(struct api_request *request, struct app_config *confi
 	if (found < 0)
 		return -1;
 	if (found) {
-		app_key_add(config, key, 0);
+		app_key_add(&config->keys, key, 0);
 		*fields |= APP_FIELD_KEY;
 	}
 	found = api_take_bool(request, request->body, "CallbackOverwrite", &config->callback_overwrite);
@@ -170,13 +170,13 @@ static void manage_append_policy(struct buf *out, const struct alert_policy *pol
 
 static void manage_append_key(struct buf *out, const struct app_config *config, unsigned index, bool reveal)
 {
-	const struct app_key_entry *key = &config->keys[index];
+	const struct app_key_entry *key = &config->keys.list[index];
 
 	buf_printf(out, "%s{\"KeyId\":%" PRIu32 ",\"CreateTime\":%" PRId64 ",\"ExpireTime\":%" PRId64, index ? "," : "",
 		   key->id, key->create_ms, key->expire_ms);
 	if (reveal) {
 		buf_append_c(out, ",\"Key\":");
-		buf_append_json_string(out, secret_reveal(app_key_at(config, index)));
+		buf_append_json_string(out, secret_reveal(app_key_at(&config->keys, index)));
 	}
 	buf_append_char(out, '}');
 }
@@ -204,12 +204,12 @@ static void manage_append_app(struct buf *out, const struct app_config *config, 
 	buf_printf(out, ",\"IsTokenEnable\":%s,\"AccountsRequired\":%s,\"Keys\":[",
 		   config->token_set && config->token_enabled ? "true" : "false",
 		   config->accounts_required ? "true" : "false");
-	for (unsigned i = 0; i < config->key_count; i++)
+	for (unsigned i = 0; i < config->keys.count; i++)
 		manage_append_key(out, config, i, reveal_key);
 	buf_append_char(out, ']');
-	if (reveal_key && config->key_count) {
+	if (reveal_key && config->keys.count) {
 		buf_append_c(out, ",\"Key\":");
-		buf_append_json_string(out, secret_reveal(app_key(config)));
+		buf_append_json_string(out, secret_reveal(app_key_newest(&config->keys)));
 	}
 	buf_append_char(out, '}');
 }
@@ -226,7 +226,7 @@ static void manage_app_created(struct mail *mail)
 		struct app_config made = *command->u.app_create;
 
 		made.create_ms = command->origin.wall_ms;
-		app_key_stamp(&made, command->origin.wall_ms);
+		app_key_stamp(&made.keys, command->origin.wall_ms);
 		manage_append_app(&request->response, &made, &state, true); /* the only time the key is shown unasked */
 	}
 	api_answer(request, command->code, command->text);
@@ -245,7 +245,7 @@ void api_manage_app_create(struct api_request *request)
 	if (manage_need_sdkappid(request, &config->sdkappid) || manage_take_app(request, config, &fields))
 		return;
 	if (!(fields & APP_FIELD_KEY))
-		app_key_add(config, manage_make_key(request->arena), 0);
+		app_key_add(&config->keys, manage_make_key(request->arena), 0);
 	if (app_config_check(config, &err)) {
 		api_answer(request, HW_BAD_PARAMETER, err.text);
 		return;

@@ -120,16 +120,16 @@ static int usersig_verify(const struct api_request *request, struct str usersig,
 	const struct app_config *config = &request->app->config;
 	int code = HW_SIG_NO_KEY;
 
-	for (unsigned i = 0; i < config->key_count && (code == HW_SIG_NO_KEY || code == HW_SIG_WRONG_KEY); i++) {
-		struct str key = secret_reveal(app_key_at(config, i));
+	for (unsigned i = 0; i < config->keys.count && (code == HW_SIG_NO_KEY || code == HW_SIG_WRONG_KEY); i++) {
+		struct str key = secret_reveal(app_key_at(&config->keys, i));
 		struct hw_usersig_facts facts;
 
-		if (app_key_expired(&config->keys[i], now_ms))
+		if (app_key_expired(&config->keys.list[i], now_ms))
 			continue;
 		code = hw_usersig_verify(usersig.ptr, usersig.len, config->sdkappid, request->identifier.ptr, key.ptr,
 					 key.len, now_ms / 1000, &facts);
 		if (code == HW_OK)
-			*end_ms_out = usersig_end_ms(&facts, &config->keys[i]);
+			*end_ms_out = usersig_end_ms(&facts, &config->keys.list[i]);
 	}
 	return code;
 }

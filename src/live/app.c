@@ -7,7 +7,7 @@ void app_config_init(struct app_config *config)
 {
 	*config = (struct app_config){
 		.room_count_max = APP_ROOM_COUNT_MAX_DEFAULT,
-		.key_id_next = 1,
+		.keys.id_next = 1,
 		.alert = {.mode = ALERT_EVERY,
 			  .threshold_count = 1,
 			  .thresholds = {70},
@@ -38,14 +38,14 @@ int alert_policy_check(const struct alert_policy *policy, struct error *err)
 
 static int app_config_check_keys(const struct app_config *config, struct error *err)
 {
-	uint32_t id_above = config->key_id_next;
+	uint32_t id_above = config->keys.id_next;
 
 	if (id_above < 1 || id_above > APP_KEY_ID_MAX)
 		return error_set(err, ERR_INVALID, "an app can be given %u keys in its life", APP_KEY_ID_MAX - 1);
-	if (config->key_count > APP_KEY_COUNT_MAX)
+	if (config->keys.count > APP_KEY_COUNT_MAX)
 		return error_set(err, ERR_INVALID, "an app has at most %d keys", APP_KEY_COUNT_MAX);
-	for (unsigned i = 0; i < config->key_count; i++) {
-		const struct app_key_entry *key = &config->keys[i];
+	for (unsigned i = 0; i < config->keys.count; i++) {
+		const struct app_key_entry *key = &config->keys.list[i];
 
 		if (key->len < APP_KEY_BYTES_MIN || key->len > HW_USERSIG_KEY_BYTES_MAX)
 			return error_set(err, ERR_INVALID, "key must have %d to %d bytes", APP_KEY_BYTES_MIN,
@@ -161,15 +161,15 @@ bool app_callback_on(const struct app_config *config, enum hw_callback command)
 	return config->callback_set && (config->callback_commands >> command & 1) != 0;
 }
 
-struct secret app_key(const struct app_config *config)
+struct secret app_key_newest(const struct app_keys *keys)
 {
-	return config->key_count ? app_key_at(config, 0) : secret_of(STR(""));
+	return keys->count ? app_key_at(keys, 0) : secret_of(STR(""));
 }
 
-struct secret app_key_at(const struct app_config *config, unsigned index)
+struct secret app_key_at(const struct app_keys *keys, unsigned index)
 {
-	assert(index < config->key_count);
-	return secret_of((struct str){config->keys[index].bytes, config->keys[index].len});
+	assert(index < keys->count);
+	return secret_of((struct str){keys->list[index].bytes, keys->list[index].len});
 }
 
 bool app_key_expired(const struct app_key_entry *key, int64_t now_ms)

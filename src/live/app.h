@@ -41,13 +41,19 @@ struct alert_policy {
 	uint8_t step_percent;			     /* for mode step: distance of further lines, 1 to 50 */
 };
 
-/* A secret that signs UserSigs; live/key.h changes them. */
+/* A secret that signs; live/key.h changes them. */
 struct app_key_entry {
-	uint32_t id;	   /* names it to people; from 1, never used twice in an app */
+	uint32_t id;	   /* names it to people; from 1, never used twice in a list */
 	int64_t create_ms; /* wall clock, as the next */
 	int64_t expire_ms; /* usable while now <= this; 0: for ever */
 	uint16_t len;
 	char bytes[HW_USERSIG_KEY_BYTES_MAX]; /* secret */
+};
+
+struct app_keys {
+	uint8_t count;
+	struct app_key_entry list[APP_KEY_COUNT_MAX]; /* newest first */
+	uint32_t id_next;
 };
 
 struct app_config {
@@ -56,9 +62,7 @@ struct app_config {
 	int64_t create_ms;	 /* wall clock */
 	uint32_t room_count_max; /* 0 admits nothing */
 	struct alert_policy alert;
-	uint8_t key_count;			      /* 0: no UserSig verifies */
-	struct app_key_entry keys[APP_KEY_COUNT_MAX]; /* newest first */
-	uint32_t key_id_next;
+	struct app_keys keys; /* of UserSigs; none: no UserSig verifies */
 	uint8_t admin_count;
 	char admins[APP_ADMIN_COUNT_MAX][HW_IDENTIFIER_BYTES_MAX + 1];
 	bool callback_set; /* the three below mean something */
@@ -97,9 +101,9 @@ bool app_identifier_ok(struct str identifier);
 bool app_is_admin(const struct app_config *config, struct str identifier);
 bool app_callback_on(const struct app_config *config, enum hw_callback command);
 /* The newest key, expired or not; empty when there is none. */
-struct secret app_key(const struct app_config *config);
-/* Key `index` of key_count. */
-struct secret app_key_at(const struct app_config *config, unsigned index);
+struct secret app_key_newest(const struct app_keys *keys);
+/* Key `index` of the list. */
+struct secret app_key_at(const struct app_keys *keys, unsigned index);
 bool app_key_expired(const struct app_key_entry *key, int64_t now_ms);
 struct secret app_token(const struct app_config *config);
 

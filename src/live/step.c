@@ -121,7 +121,7 @@ static void step_app_create(struct live_set *set, struct live_app *app, struct c
 	config->sdkappid = app->sdkappid;
 	config->number = set->app_number_next++;
 	config->create_ms = command->origin.wall_ms;
-	app_key_stamp(config, command->origin.wall_ms);
+	app_key_stamp(&config->keys, command->origin.wall_ms);
 	set->app_number_used = true;
 	app->exists = true;
 	app->config = config;
@@ -147,7 +147,7 @@ static void step_merge(struct app_config *config, unsigned fields, const struct 
 	if (fields & APP_FIELD_STEP_PERCENT)
 		config->alert.step_percent = from->alert.step_percent;
 	if (fields & APP_FIELD_KEY)
-		app_key_replace(config, secret_reveal(app_key(from)), now_ms);
+		app_key_replace(&config->keys, secret_reveal(app_key_newest(&from->keys)), now_ms);
 	if (fields & APP_FIELD_ADMINS) {
 		config->admin_count = from->admin_count;
 		memcpy(config->admins, from->admins, sizeof(config->admins));
@@ -188,16 +188,17 @@ static void step_app_set(struct live_set *set, struct live_app *app, struct comm
 static void step_key_rotate(struct live_set *set, struct live_app *app, struct command *command)
 {
 	struct app_config *config = step_copy(set, app);
-	uint32_t known = app_key_find(config, command->u.key_rotate.key);
+	uint32_t known = app_key_find(&config->keys, command->u.key_rotate.key);
 
 	if (known) { /* one key under two ids could not be revoked by either */
 		step_answer(command, HW_BAD_PARAMETER, "Key: the app has this key already, as key %" PRIu32, known);
 		return;
 	}
-	app_key_rotate(config, command->u.key_rotate.key, command->origin.wall_ms, command->u.key_rotate.overlap_ms);
+	app_key_rotate(&config->keys, command->u.key_rotate.key, command->origin.wall_ms,
+		       command->u.key_rotate.overlap_ms);
 	if (step_use(app, config, command))
 		return;
-	command->key_id = config->keys[0].id;
+	command->key_id = config->keys.list[0].id;
 	step_ok(command, app);
 }
 
@@ -205,7 +206,7 @@ static void step_key_revoke(struct live_set *set, struct live_app *app, struct c
 {
 	struct app_config *config = step_copy(set, app);
 
-	if (app_key_revoke(config, command->u.key_revoke.key_id)) {
+	if (app_key_revoke(&config->keys, command->u.key_revoke.key_id)) {
 		step_answer(command, HW_BAD_PARAMETER, "KeyId: the app has no key %" PRIu32,
 			    command->u.key_revoke.key_id);
 		return;

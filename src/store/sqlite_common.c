@@ -116,21 +116,22 @@ static int sqlite_read_keys(struct str text, struct app_config *config)
 		struct str line;
 
 		(void)str_cut(&text, '\n', &line);
-		if (config->key_count == APP_KEY_COUNT_MAX || sqlite_read_key(line, &config->keys[config->key_count]))
+		if (config->keys.count == APP_KEY_COUNT_MAX ||
+		    sqlite_read_key(line, &config->keys.list[config->keys.count]))
 			return -1;
-		config->key_count++;
+		config->keys.count++;
 	}
 	return 0;
 }
 
 static void sqlite_append_keys(struct buf *out, const struct app_config *config)
 {
-	for (unsigned i = 0; i < config->key_count; i++) {
-		const struct app_key_entry *key = &config->keys[i];
+	for (unsigned i = 0; i < config->keys.count; i++) {
+		const struct app_key_entry *key = &config->keys.list[i];
 
 		buf_printf(out, "%s%" PRIu32 " %" PRId64 " %" PRId64 " ", i ? "\n" : "", key->id, key->create_ms,
 			   key->expire_ms);
-		buf_append_str(out, secret_reveal(app_key_at(config, i)));
+		buf_append_str(out, secret_reveal(app_key_at(&config->keys, i)));
 	}
 }
 
@@ -184,7 +185,7 @@ static int sqlite_read_config(sqlite3_stmt *statement, struct app_config *config
 		.callback_overwrite = sqlite3_column_int(statement, 13) != 0,
 		.token_set = sqlite3_column_int(statement, 14) != 0,
 		.token_enabled = sqlite3_column_int(statement, 15) != 0,
-		.key_id_next = (uint32_t)sqlite3_column_int64(statement, 22),
+		.keys.id_next = (uint32_t)sqlite3_column_int64(statement, 22),
 		.accounts_required = sqlite3_column_int(statement, 23) != 0,
 	};
 	if (token.len > sizeof(config->token))
@@ -229,7 +230,7 @@ void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, s
 		{14, config->callback_overwrite},
 		{15, config->token_set},
 		{16, config->token_enabled},
-		{18, config->key_id_next},
+		{18, config->keys.id_next},
 		{19, config->accounts_required},
 	};
 

@@ -314,7 +314,7 @@ static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 		assert_true(store_id(old->store) == 0x0123456789abcdef);
 		assert_int_equal(fixture_pending(old, APP, &row, 1), 1);
 		config = fixture_app(old, APP).config;
-		assert_true(str_eq(secret_reveal(app_key(&config)), STR("kkkkkkkk")));
+		assert_true(str_eq(secret_reveal(app_key_newest(&config.keys)), STR("kkkkkkkk")));
 		check_history_room(old, version);
 		assert_int_equal(fixture_run(old->store, world_create(APP, "r4", "u")), HW_QUOTA_FULL);
 		assert_int_equal(fixture_run(old->store, world_destroy(APP, "r0", "alice")), HW_OK);
@@ -336,12 +336,12 @@ static void test_sqlite_key_of_version_1_becomes_the_first_key(void **state)
 	for (int i = 0; i < 2; i++) { /* as it was migrated, and as it was stored since */
 		open_store(fixture);
 		config = fixture_app(fixture, APP).config;
-		assert_int_equal(config.key_count, 1);
-		assert_int_equal(config.key_id_next, 2);
-		assert_int_equal(config.keys[0].id, 1);
-		assert_true(config.keys[0].create_ms == INT64_C(1795559392598));
-		assert_true(config.keys[0].expire_ms == 0);
-		assert_true(str_eq(secret_reveal(app_key(&config)), STR(" a key with spaces ")));
+		assert_int_equal(config.keys.count, 1);
+		assert_int_equal(config.keys.id_next, 2);
+		assert_int_equal(config.keys.list[0].id, 1);
+		assert_true(config.keys.list[0].create_ms == INT64_C(1795559392598));
+		assert_true(config.keys.list[0].expire_ms == 0);
+		assert_true(str_eq(secret_reveal(app_key_newest(&config.keys)), STR(" a key with spaces ")));
 		assert_false(config.accounts_required);
 		config.room_count_max = 4;
 		assert_int_equal(fixture_run(fixture->store, world_set_max(APP, &config)), HW_OK);

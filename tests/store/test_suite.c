@@ -44,7 +44,7 @@ static struct app_config full_config(void)
 			  .thresholds = {1, 2, 3, 50, 70, 90, 99, 100},
 			  .rearm_margin = 50,
 			  .step_percent = 50},
-		.key_id_next = APP_KEY_ID_MAX - APP_KEY_COUNT_MAX,
+		.keys.id_next = APP_KEY_ID_MAX - APP_KEY_COUNT_MAX,
 		.admin_count = APP_ADMIN_COUNT_MAX,
 		.accounts_required = true,
 		.callback_set = true,
@@ -60,8 +60,8 @@ static struct app_config full_config(void)
 
 		for (size_t i = 0; i < sizeof(key); i++)
 			key[i] = (char)(' ' + (i + 90 * k) % 95);
-		app_key_add(&config, (struct str){key, sizeof(key)}, 0);
-		config.keys[0].expire_ms = INT64_MAX - k;
+		app_key_add(&config.keys, (struct str){key, sizeof(key)}, 0);
+		config.keys.list[0].expire_ms = INT64_MAX - k;
 	}
 	for (size_t i = 0; i < sizeof(config.token); i++) /* any byte is legal in a token */
 		config.token[i] = (char)(i * 2);
@@ -103,11 +103,11 @@ static void test_store_app_comes_back_in_every_field(void **state)
 	assert_int_equal(app.config.create_ms, config.create_ms);
 	assert_int_equal(app.config.number, 1);
 	assert_int_equal(app.config.room_count_max, APP_ROOM_COUNT_MAX_LIMIT);
-	assert_int_equal(app.config.key_count, APP_KEY_COUNT_MAX);
-	assert_int_equal(app.config.key_id_next, APP_KEY_ID_MAX);
-	app_key_stamp(&config, config.create_ms);
+	assert_int_equal(app.config.keys.count, APP_KEY_COUNT_MAX);
+	assert_int_equal(app.config.keys.id_next, APP_KEY_ID_MAX);
+	app_key_stamp(&config.keys, config.create_ms);
 	for (unsigned i = 0; i < APP_KEY_COUNT_MAX; i++)
-		check_key(&app.config.keys[i], &config.keys[i]);
+		check_key(&app.config.keys.list[i], &config.keys.list[i]);
 	assert_true(app.config.accounts_required);
 	assert_int_equal(app.config.admin_count, APP_ADMIN_COUNT_MAX);
 	assert_memory_equal(app.config.admins, config.admins, sizeof(config.admins));
@@ -126,7 +126,7 @@ static void test_store_app_of_smallest_values(void **state)
 	struct fixture *fixture = *state;
 	struct app_config config = {
 		.alert = {.mode = ALERT_EDGE, .threshold_count = 1, .thresholds = {1}, .step_percent = 1},
-		.key_id_next = 1};
+		.keys.id_next = 1};
 	struct command command = world_command(COMMAND_APP_CREATE, 1);
 	struct store_app app;
 
@@ -138,8 +138,8 @@ static void test_store_app_of_smallest_values(void **state)
 	assert_false(app.config.callback_set || app.config.token_set || app.config.callback_overwrite);
 	assert_string_equal(app.config.callback_url, "");
 	assert_int_equal(app.config.alert.rearm_margin, 0);
-	assert_int_equal(app.config.key_count, 0);
-	assert_int_equal(app.config.key_id_next, 1);
+	assert_int_equal(app.config.keys.count, 0);
+	assert_int_equal(app.config.keys.id_next, 1);
 	assert_false(app.config.accounts_required);
 }
 
@@ -151,15 +151,15 @@ static void test_store_keys_come_and_go(void **state)
 	fixture_add_app(fixture->store, APP, 10);
 	want = fixture_app(fixture, APP).config;
 	assert_int_equal(fixture_run(fixture->store, world_rotate(APP, "a second key", 5000, 100)), HW_OK);
-	app_key_rotate(&want, STR("a second key"), 5000, 100);
-	assert_int_equal(fixture_app(fixture, APP).config.key_count, 2);
+	app_key_rotate(&want.keys, STR("a second key"), 5000, 100);
+	assert_int_equal(fixture_app(fixture, APP).config.keys.count, 2);
 	for (unsigned i = 0; i < 2; i++)
-		check_key(&fixture_app(fixture, APP).config.keys[i], &want.keys[i]);
+		check_key(&fixture_app(fixture, APP).config.keys.list[i], &want.keys.list[i]);
 	for (uint32_t id = 1; id <= 2; id++)
 		assert_int_equal(fixture_run(fixture->store, world_revoke(APP, id)), HW_OK);
-	assert_int_equal(fixture_app(fixture, APP).config.key_count, 0);
+	assert_int_equal(fixture_app(fixture, APP).config.keys.count, 0);
 	assert_int_equal(fixture_run(fixture->store, world_rotate(APP, "a third key", 5000, 0)), HW_OK);
-	assert_int_equal(fixture_app(fixture, APP).config.keys[0].id, 3);
+	assert_int_equal(fixture_app(fixture, APP).config.keys.list[0].id, 3);
 }
 
 static void test_store_state_is_kept_by_each_batch(void **state)

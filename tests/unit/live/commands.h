@@ -83,7 +83,7 @@ static inline struct app_config world_config(enum alert_mode mode, uint32_t room
 	app_config_init(&config);
 	config.room_count_max = room_count_max;
 	config.alert.mode = mode;
-	app_key_add(&config, STR("kkkkkkkk"), 1000);
+	app_key_add(&config.keys, STR("kkkkkkkk"), 1000);
 	config.callback_set = true;
 	(void)strcpy(config.callback_url, "http://127.0.0.1/");
 	config.callback_commands = 1u << HW_CALLBACK_THRESHOLD;

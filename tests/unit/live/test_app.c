@@ -13,7 +13,7 @@ static struct app_config good_config(void)
 
 	app_config_init(&config);
 	config.sdkappid = 1400000001;
-	app_key_add(&config, STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), 1000);
+	app_key_add(&config.keys, STR("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"), 1000);
 	config.admin_count = 1;
 	(void)strcpy(config.admins[0], "administrator");
 	return config;
@@ -47,7 +47,7 @@ static void test_app_defaults_are_the_documented_ones(void **state)
 	assert_false(config.callback_set);
 	assert_false(config.token_set);
 	assert_false(config.accounts_required);
-	assert_int_equal(config.key_count, 0);
+	assert_int_equal(config.keys.count, 0);
 }
 
 static void test_app_check_numbers(void **state)
@@ -71,7 +71,7 @@ static void test_app_check_numbers(void **state)
 static void test_app_check_key(void **state)
 {
 	struct app_config config = good_config();
-	struct app_key_entry *key = &config.keys[0];
+	struct app_key_entry *key = &config.keys.list[0];
 
 	(void)state;
 	memset(key->bytes, 'k', sizeof(key->bytes));
@@ -101,16 +101,16 @@ static void test_app_check_every_key(void **state)
 	struct app_config none = good_config();
 
 	(void)state;
-	while (config.key_count < APP_KEY_COUNT_MAX)
-		app_key_add(&config, STR("another key"), 1000);
+	while (config.keys.count < APP_KEY_COUNT_MAX)
+		app_key_add(&config.keys, STR("another key"), 1000);
 	check(&config, NULL);
-	config.keys[3].len = 3;
+	config.keys.list[3].len = 3;
 	check(&config, "8 to 128 bytes");
-	config.key_count = 3;
+	config.keys.count = 3;
 	check(&config, NULL);
-	config.key_count = APP_KEY_COUNT_MAX + 1;
+	config.keys.count = APP_KEY_COUNT_MAX + 1;
 	check(&config, "at most 4 keys");
-	none.key_count = 0;
+	none.keys.count = 0;
 	check(&none, NULL);
 }
 
@@ -138,12 +138,12 @@ static void test_app_check_key_ids_and_times(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct app_config config = good_config();
 
-		app_key_add(&config, STR("another key"), 1000);
-		config.key_id_next = rows[i].next;
-		config.keys[0].id = rows[i].newer;
-		config.keys[1].id = rows[i].older;
-		config.keys[1].create_ms = rows[i].create_ms;
-		config.keys[1].expire_ms = rows[i].expire_ms;
+		app_key_add(&config.keys, STR("another key"), 1000);
+		config.keys.id_next = rows[i].next;
+		config.keys.list[0].id = rows[i].newer;
+		config.keys.list[1].id = rows[i].older;
+		config.keys.list[1].create_ms = rows[i].create_ms;
+		config.keys.list[1].expire_ms = rows[i].expire_ms;
 		check(&config, rows[i].said);
 	}
 }

@@ -12,7 +12,7 @@ static struct app_config empty_config(void)
 	struct app_config config;
 
 	memset(&config, 0, sizeof(config));
-	config.key_id_next = 1;
+	config.keys.id_next = 1;
 	return config;
 }
 
@@ -23,9 +23,9 @@ static void check_ids(const struct app_config *config, const uint32_t *want)
 
 	while (count < APP_KEY_COUNT_MAX && want[count])
 		count++;
-	assert_int_equal(config->key_count, count);
+	assert_int_equal(config->keys.count, count);
 	for (unsigned i = 0; i < count; i++)
-		assert_int_equal(config->keys[i].id, want[i]);
+		assert_int_equal(config->keys.list[i].id, want[i]);
 }
 
 static void test_key_newest_is_the_one_added_last(void **state)
@@ -33,15 +33,15 @@ static void test_key_newest_is_the_one_added_last(void **state)
 	struct app_config config = empty_config();
 
 	(void)state;
-	assert_int_equal(secret_reveal(app_key(&config)).len, 0);
-	app_key_add(&config, STR("a longer first key"), 10);
-	app_key_add(&config, STR("second key"), 20);
-	assert_true(str_eq(secret_reveal(app_key(&config)), STR("second key")));
-	assert_true(str_eq(secret_reveal(app_key_at(&config, 1)), STR("a longer first key")));
-	assert_int_equal(config.keys[0].create_ms, 20);
-	assert_int_equal(config.keys[1].create_ms, 10);
-	assert_int_equal(config.keys[1].expire_ms, 0);
-	assert_int_equal(config.key_id_next, 3);
+	assert_int_equal(secret_reveal(app_key_newest(&config.keys)).len, 0);
+	app_key_add(&config.keys, STR("a longer first key"), 10);
+	app_key_add(&config.keys, STR("second key"), 20);
+	assert_true(str_eq(secret_reveal(app_key_newest(&config.keys)), STR("second key")));
+	assert_true(str_eq(secret_reveal(app_key_at(&config.keys, 1)), STR("a longer first key")));
+	assert_int_equal(config.keys.list[0].create_ms, 20);
+	assert_int_equal(config.keys.list[1].create_ms, 10);
+	assert_int_equal(config.keys.list[1].expire_ms, 0);
+	assert_int_equal(config.keys.id_next, 3);
 }
 
 static void test_key_is_usable_up_to_its_end(void **state)
@@ -61,19 +61,19 @@ static void test_key_rotate_ends_the_others_and_lengthens_no_life(void **state)
 	struct app_config config = empty_config();
 
 	(void)state;
-	app_key_add(&config, STR("first key"), 0);
-	app_key_rotate(&config, STR("second key"), 1000, 500);
-	assert_int_equal(config.keys[0].expire_ms, 0);
-	assert_int_equal(config.keys[1].expire_ms, 1500);
-	app_key_rotate(&config, STR("third key"), 1100, 9000);
+	app_key_add(&config.keys, STR("first key"), 0);
+	app_key_rotate(&config.keys, STR("second key"), 1000, 500);
+	assert_int_equal(config.keys.list[0].expire_ms, 0);
+	assert_int_equal(config.keys.list[1].expire_ms, 1500);
+	app_key_rotate(&config.keys, STR("third key"), 1100, 9000);
 	check_ids(&config, (const uint32_t[]){3, 2, 1, 0});
-	assert_int_equal(config.keys[0].expire_ms, 0);
-	assert_int_equal(config.keys[1].expire_ms, 10100);
-	assert_int_equal(config.keys[2].expire_ms, 1500); /* as it was */
-	app_key_rotate(&config, STR("fourth key"), 1200, 100);
-	assert_int_equal(config.keys[1].expire_ms, 1300);
-	assert_int_equal(config.keys[2].expire_ms, 1300);
-	assert_int_equal(config.keys[3].expire_ms, 1300);
+	assert_int_equal(config.keys.list[0].expire_ms, 0);
+	assert_int_equal(config.keys.list[1].expire_ms, 10100);
+	assert_int_equal(config.keys.list[2].expire_ms, 1500); /* as it was */
+	app_key_rotate(&config.keys, STR("fourth key"), 1200, 100);
+	assert_int_equal(config.keys.list[1].expire_ms, 1300);
+	assert_int_equal(config.keys.list[2].expire_ms, 1300);
+	assert_int_equal(config.keys.list[3].expire_ms, 1300);
 }
 
 static void test_key_rotate_without_overlap_leaves_one(void **state)
@@ -81,11 +81,11 @@ static void test_key_rotate_without_overlap_leaves_one(void **state)
 	struct app_config config = empty_config();
 
 	(void)state;
-	app_key_add(&config, STR("first key"), 0);
-	app_key_rotate(&config, STR("second key"), 1000, 500);
-	app_key_rotate(&config, STR("third key"), 1001, 0);
+	app_key_add(&config.keys, STR("first key"), 0);
+	app_key_rotate(&config.keys, STR("second key"), 1000, 500);
+	app_key_rotate(&config.keys, STR("third key"), 1001, 0);
 	check_ids(&config, (const uint32_t[]){3, 0});
-	assert_true(str_eq(secret_reveal(app_key(&config)), STR("third key")));
+	assert_true(str_eq(secret_reveal(app_key_newest(&config.keys)), STR("third key")));
 }
 
 static void test_key_that_is_too_many_takes_the_place_of_an_expired_one_or_the_oldest(void **state)
@@ -104,10 +104,10 @@ static void test_key_that_is_too_many_takes_the_place_of_an_expired_one_or_the_o
 		struct app_config config = empty_config();
 
 		for (unsigned k = 0; k < APP_KEY_COUNT_MAX; k++)
-			app_key_add(&config, STR("some key"), 0);
+			app_key_add(&config.keys, STR("some key"), 0);
 		for (unsigned k = 0; k < APP_KEY_COUNT_MAX; k++)
-			config.keys[k].expire_ms = rows[i].ends[k];
-		app_key_add(&config, STR("one more"), 1000);
+			config.keys.list[k].expire_ms = rows[i].ends[k];
+		app_key_add(&config.keys, STR("one more"), 1000);
 		check_ids(&config, rows[i].want);
 	}
 }
@@ -117,19 +117,19 @@ static void test_key_revoke_takes_that_one(void **state)
 	struct app_config config = empty_config();
 
 	(void)state;
-	assert_int_equal(app_key_revoke(&config, 1), -1);
+	assert_int_equal(app_key_revoke(&config.keys, 1), -1);
 	for (unsigned k = 0; k < APP_KEY_COUNT_MAX; k++)
-		app_key_add(&config, STR("some key"), 0);
-	assert_int_equal(app_key_revoke(&config, 5), -1);
-	assert_int_equal(app_key_revoke(&config, 0), -1);
-	assert_int_equal(app_key_revoke(&config, 3), 0);
+		app_key_add(&config.keys, STR("some key"), 0);
+	assert_int_equal(app_key_revoke(&config.keys, 5), -1);
+	assert_int_equal(app_key_revoke(&config.keys, 0), -1);
+	assert_int_equal(app_key_revoke(&config.keys, 3), 0);
 	check_ids(&config, (const uint32_t[]){4, 2, 1, 0});
-	assert_int_equal(app_key_revoke(&config, 1), 0);
-	assert_int_equal(app_key_revoke(&config, 4), 0);
+	assert_int_equal(app_key_revoke(&config.keys, 1), 0);
+	assert_int_equal(app_key_revoke(&config.keys, 4), 0);
 	check_ids(&config, (const uint32_t[]){2, 0});
-	assert_int_equal(app_key_revoke(&config, 2), 0);
+	assert_int_equal(app_key_revoke(&config.keys, 2), 0);
 	check_ids(&config, (const uint32_t[]){0});
-	app_key_add(&config, STR("some key"), 0);
+	app_key_add(&config.keys, STR("some key"), 0);
 	check_ids(&config, (const uint32_t[]){5, 0}); /* no id comes back */
 }
 
@@ -140,12 +140,12 @@ static void test_key_that_went_leaves_no_bytes_behind(void **state)
 
 	(void)state;
 	for (unsigned k = 0; k < APP_KEY_COUNT_MAX; k++)
-		app_key_add(&config, STR("a long key, to be overwritten"), 0);
-	app_key_replace(&config, STR("short key"), 0);
+		app_key_add(&config.keys, STR("a long key, to be overwritten"), 0);
+	app_key_replace(&config.keys, STR("short key"), 0);
 	for (unsigned k = 1; k < APP_KEY_COUNT_MAX; k++)
-		assert_memory_equal(&config.keys[k], &nothing, sizeof(nothing));
-	for (size_t i = 9; i < sizeof(config.keys[0].bytes); i++)
-		assert_int_equal(config.keys[0].bytes[i], 0);
+		assert_memory_equal(&config.keys.list[k], &nothing, sizeof(nothing));
+	for (size_t i = 9; i < sizeof(config.keys.list[0].bytes); i++)
+		assert_int_equal(config.keys.list[0].bytes[i], 0);
 }
 
 int main(void)

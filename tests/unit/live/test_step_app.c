@@ -17,9 +17,9 @@ static void want_field(struct app_config *want, unsigned field, const struct app
 	if (field == APP_FIELD_STEP_PERCENT)
 		want->alert.step_percent = from->alert.step_percent;
 	if (field == APP_FIELD_KEY) { /* the only one, by the next id */
-		want->keys[0] = from->keys[0];
-		want->keys[0].id = want->key_id_next++;
-		want->keys[0].create_ms = 1000;
+		want->keys.list[0] = from->keys.list[0];
+		want->keys.list[0].id = want->keys.id_next++;
+		want->keys.list[0].create_ms = 1000;
 	}
 	if (field == APP_FIELD_ADMINS) {
 		want->admin_count = from->admin_count;
@@ -40,7 +40,7 @@ static struct app_config other_config(void)
 	from.alert.thresholds[1] = 44;
 	from.alert.rearm_margin = 11;
 	from.alert.step_percent = 22;
-	app_key_replace(&from, STR("zzzzzzzzzz"), 7);
+	app_key_replace(&from.keys, STR("zzzzzzzzzz"), 7);
 	from.admin_count = 1;
 	(void)strcpy(from.admins[0], "boss");
 	from.accounts_required = true;
@@ -109,7 +109,7 @@ static void test_step_app_set_out_of_bounds_changes_nothing(void **state)
 		from.alert.thresholds[1] = 33;
 		from.alert.rearm_margin = 51;
 		from.alert.step_percent = 0;
-		app_key_replace(&from, STR("tab\tinside"), 1000);
+		app_key_replace(&from.keys, STR("tab\tinside"), 1000);
 		from.admins[0][0] = ' ';
 		command.u.app_set.fields = field;
 		command.u.app_set.config = &from;
@@ -125,14 +125,14 @@ static void test_step_app_create_stamps_its_key(void **state)
 	struct app_config config = world_config(ALERT_EDGE, 7);
 	struct command command = world_command(COMMAND_APP_CREATE, APP);
 
-	config.keys[0].create_ms = 7; /* not the caller's to choose */
+	config.keys.list[0].create_ms = 7; /* not the caller's to choose */
 	command.origin.wall_ms = 5000;
 	command.u.app_create = &config;
 	assert_int_equal(run(world, command), HW_OK);
-	assert_int_equal(world_app(world, APP)->config.key_count, 1);
-	assert_int_equal(world_app(world, APP)->config.keys[0].id, 1);
-	assert_int_equal(world_app(world, APP)->config.keys[0].create_ms, 5000);
-	assert_int_equal(world_app(world, APP)->config.keys[0].expire_ms, 0);
+	assert_int_equal(world_app(world, APP)->config.keys.count, 1);
+	assert_int_equal(world_app(world, APP)->config.keys.list[0].id, 1);
+	assert_int_equal(world_app(world, APP)->config.keys.list[0].create_ms, 5000);
+	assert_int_equal(world_app(world, APP)->config.keys.list[0].expire_ms, 0);
 }
 
 static void test_step_key_rotate_and_revoke(void **state)
@@ -150,20 +150,20 @@ static void test_step_key_rotate_and_revoke(void **state)
 	}
 	assert_int_equal(rotate.code, HW_OK);
 	assert_int_equal(rotate.key_id, 2);
-	assert_int_equal(config->key_count, 2);
-	assert_true(str_eq(secret_reveal(app_key(config)), STR("second key")));
-	assert_int_equal(config->keys[0].create_ms, 5000);
-	assert_int_equal(config->keys[1].expire_ms, 5100);
+	assert_int_equal(config->keys.count, 2);
+	assert_true(str_eq(secret_reveal(app_key_newest(&config->keys)), STR("second key")));
+	assert_int_equal(config->keys.list[0].create_ms, 5000);
+	assert_int_equal(config->keys.list[1].expire_ms, 5100);
 	refuse(world, world_revoke(APP, 3), HW_BAD_PARAMETER);
 	refuse(world, world_revoke(APP, 0), HW_BAD_PARAMETER);
 	assert_int_equal(run(world, world_revoke(APP, 2)), HW_OK);
-	assert_int_equal(config->keys[0].id, 1);
-	assert_int_equal(config->keys[0].expire_ms, 5100); /* no more than it was promised */
+	assert_int_equal(config->keys.list[0].id, 1);
+	assert_int_equal(config->keys.list[0].expire_ms, 5100); /* no more than it was promised */
 	assert_int_equal(run(world, world_revoke(APP, 1)), HW_OK);
-	assert_int_equal(config->key_count, 0);
+	assert_int_equal(config->keys.count, 0);
 	refuse(world, world_revoke(APP, 1), HW_BAD_PARAMETER);
 	assert_int_equal(run(world, world_rotate(APP, "third key", 5000, 0)), HW_OK);
-	assert_int_equal(config->keys[0].id, 3); /* no id comes back */
+	assert_int_equal(config->keys.list[0].id, 3); /* no id comes back */
 }
 
 static void test_step_key_rotate_refuses_what_is_no_key(void **state)
@@ -174,9 +174,9 @@ static void test_step_key_rotate_refuses_what_is_no_key(void **state)
 	add_app(world, ALERT_EDGE, 7);
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		refuse(world, world_rotate(APP, keys[i], 1000, 0), HW_BAD_PARAMETER);
-	world_app(world, APP)->config.key_id_next = APP_KEY_ID_MAX; /* the last id was given away */
+	world_app(world, APP)->config.keys.id_next = APP_KEY_ID_MAX; /* the last id was given away */
 	refuse(world, world_rotate(APP, "a good key", 1000, 0), HW_BAD_PARAMETER);
-	world_app(world, APP)->config.key_id_next = APP_KEY_ID_MAX - 1;
+	world_app(world, APP)->config.keys.id_next = APP_KEY_ID_MAX - 1;
 	assert_int_equal(run(world, world_rotate(APP, "a good key", 1000, 0)), HW_OK);
 	refuse(world, world_rotate(APP, "a good key", 1000, 60000),
 	       HW_BAD_PARAMETER); /* it could not be revoked then */
@@ -192,10 +192,10 @@ static void test_step_keys_of_one_batch(void **state)
 	run_all(world, batch, ARRAY_LEN(batch));
 	assert_int_equal(batch[0].key_id, 2);
 	assert_int_equal(batch[1].key_id, 3);
-	assert_int_equal(world_app(world, APP)->config.key_count, 2);
-	assert_int_equal(world_app(world, APP)->config.keys[0].id, 3);
-	assert_int_equal(world_app(world, APP)->config.keys[1].id, 1);
-	assert_int_equal(world_app(world, APP)->config.keys[1].expire_ms, 1010);
+	assert_int_equal(world_app(world, APP)->config.keys.count, 2);
+	assert_int_equal(world_app(world, APP)->config.keys.list[0].id, 3);
+	assert_int_equal(world_app(world, APP)->config.keys.list[1].id, 1);
+	assert_int_equal(world_app(world, APP)->config.keys.list[1].expire_ms, 1010);
 }
 
 int main(void)
