@@ -9,17 +9,22 @@
 #include "http/client.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "http/client_head.h"
+#include "http/client_tls.h"
 #include "http/guard.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
+#define CLIENT_ADDRESS_BYTES_MAX 63   /* IPv6 in brackets and a port need 47 */
+#define CLIENT_TLS_BYTES_MAX 79	      /* the longest name of a cipher that OpenSSL has: 35 */
 
 struct http_exchange {
 	struct http_exchange *next; /* in the list of the free, or of those in flight */
@@ -29,15 +34,24 @@ struct http_exchange {
 	char *request_body; /* owned */
 	struct buf reply;
 	size_t header_bytes; /* of the reply so far */
-	bool header_ended;
+	struct client_head head;
 	bool too_large;
+	bool has_client_cert;	  /* set in the easy handle */
+	bool ready;		  /* there was a connection, with its TLS, for the request to go out */
+	const SSL_CIPHER *cipher; /* of that; NULL without TLS; static, as is the next */
+	const char *tls_version;
 	const struct guard *guard;		/* NULL for none */
 	bool tried;				/* a socket was opened */
 	char refused[GUARD_TEXT_BYTES_MAX + 1]; /* the first address that the guard refused, and why; "" for none */
 	http_done done;
 	void *context;
 	int64_t start_ns;
+	int64_t handshake_ns; /* when it began; 0 for not at all */
 	char error[CURL_ERROR_SIZE];
+	/* for the result */
+	char tls_text[CLIENT_TLS_TEXT_BYTES_MAX + 1];
+	char address[CLIENT_ADDRESS_BYTES_MAX + 1];
+	char tls[CLIENT_TLS_BYTES_MAX + 1];
 };
 
 struct http_client {
@@ -72,29 +86,59 @@ static size_t client_on_body(char *bytes, size_t size, size_t count, void *conte
 {
 	struct http_exchange *exchange = context;
 
-	buf_append(&exchange->reply, bytes, size * count);
-	if (buf_ok(&exchange->reply))
-		return size * count;
+	struct str piece = {bytes, size * count};
+	struct str fitting = str_slice(piece, 0, exchange->reply.bytes_max - exchange->reply.len);
+
+	buf_append_str(&exchange->reply, fitting);
+	if (fitting.len == piece.len)
+		return piece.len;
 	exchange->too_large = true;
 	return 0; /* ends the transfer */
 }
 
-/* A line of the header. Not kept, but counted, since a receiver may send them without end; and curl takes a reply that
- * ends within its header for a whole one. */
+/* A line of the header. Counted, since a receiver may send them without end; and curl takes a reply that ends within its
+ * header for a whole one. */
 static size_t client_on_header(char *bytes, size_t size, size_t count, void *context)
 {
 	struct http_exchange *exchange = context;
 	struct str line = {bytes, size * count};
 
-	if (str_starts_with(line, STR("HTTP/")))
-		exchange->header_ended = false; /* after an interim reply, once more */
-	else if (str_eq(line, STR("\r\n")) || str_eq(line, STR("\n")))
-		exchange->header_ended = true;
+	client_head_take(&exchange->head, line);
 	exchange->header_bytes += line.len;
 	if (exchange->header_bytes <= CLIENT_HEADER_BYTES_MAX)
 		return line.len;
 	exchange->too_large = true;
 	return 0; /* ends the transfer */
+}
+
+/* The request goes out next: the one moment at which curl shows the connection, kept or new, and its TLS. */
+static int client_on_ready(void *context, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct http_exchange *exchange = context;
+	struct curl_tlssessioninfo *info = NULL;
+	const SSL *ssl = NULL;
+
+	(void)remote_ip; /* curl keeps the addresses for client_finish, as it does when there is no such moment */
+	(void)local_ip;
+	(void)remote_port;
+	(void)local_port;
+	exchange->ready = true;
+	if (curl_easy_getinfo(exchange->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+	    info->backend == CURLSSLBACKEND_OPENSSL)
+		ssl = info->internals;
+	exchange->cipher = ssl ? SSL_get_current_cipher(ssl) : NULL;
+	exchange->tls_version = ssl ? SSL_get_version(ssl) : NULL;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* There is a TCP connection and the handshake begins: curl sets its mark for that only when the handshake succeeds. */
+static CURLcode client_on_handshake(CURL *easy, void *settings, void *context)
+{
+	struct http_exchange *exchange = context;
+
+	(void)easy, (void)settings; /* of OpenSSL; they stay as curl made them */
+	exchange->handshake_ns = clock_mono_ns();
+	return CURLE_OK;
 }
 
 /* Opens the socket that curl will connect to this address, unless the guard refuses it. */
@@ -129,6 +173,10 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	CLIENT_SET(CURLOPT_WRITEDATA, exchange);
 	CLIENT_SET(CURLOPT_HEADERFUNCTION, client_on_header);
 	CLIENT_SET(CURLOPT_HEADERDATA, exchange);
+	CLIENT_SET(CURLOPT_SSL_CTX_FUNCTION, client_on_handshake);
+	CLIENT_SET(CURLOPT_SSL_CTX_DATA, exchange);
+	CLIENT_SET(CURLOPT_PREREQFUNCTION, client_on_ready);
+	CLIENT_SET(CURLOPT_PREREQDATA, exchange);
 	CLIENT_SET(CURLOPT_ERRORBUFFER, exchange->error);
 	CLIENT_SET(CURLOPT_NOSIGNAL, 1L);
 	/* A name that is still being looked up when the time is over: leave that to its thread. Without this curl waits
@@ -141,6 +189,7 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	CLIENT_SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	CLIENT_SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	CLIENT_SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	CLIENT_SET(CURLOPT_KEYPASSWD, ""); /* else OpenSSL asks the terminal for the password of a client's key */
 	CLIENT_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_timeout_ms);
 	CLIENT_SET(CURLOPT_TIMEOUT_MS, (long)client->options.total_timeout_ms);
 	if (exchange->guard) {
@@ -168,6 +217,7 @@ static struct http_exchange *client_take(struct http_client *client)
 		assert(exchange->easy); /* out of memory */
 		buf_init(&exchange->reply, (size_t)client->options.reply_bytes_max);
 		exchange->guard = client->options.guard;
+		client_head_reset(&exchange->head);
 		rc = client_set_fixed(client, exchange);
 		assert(rc == CURLE_OK); /* http_client_open has tried them */
 	}
@@ -189,8 +239,12 @@ static void client_clear(struct http_exchange *exchange)
 	exchange->request_body = NULL;
 	buf_reset(&exchange->reply);
 	exchange->header_bytes = 0;
-	exchange->header_ended = false;
+	client_head_reset(&exchange->head);
 	exchange->too_large = false;
+	exchange->ready = false;
+	exchange->handshake_ns = 0;
+	exchange->cipher = NULL;
+	exchange->tls_version = NULL;
 	exchange->tried = false;
 	exchange->refused[0] = '\0';
 	exchange->error[0] = '\0';
@@ -315,6 +369,27 @@ static void client_add_header(struct http_exchange *exchange, const char *line)
 	exchange->headers = grown;
 }
 
+static void client_set_blob(CURL *easy, CURLoption option, struct str pem)
+{
+	struct curl_blob blob = {.data = (void *)(uintptr_t)pem.ptr, .len = pem.len, .flags = CURL_BLOB_COPY};
+	CURLcode rc = curl_easy_setopt(easy, option, pem.len ? &blob : NULL);
+
+	assert(rc == CURLE_OK); /* out of memory, or no PEM has so many bytes */
+}
+
+/* Sets the request's client certificate, or takes the last one's away. When curl looks for a kept connection, and for a
+ * TLS session to resume, it compares the certificate, byte by byte, but not the key: that belongs to it. */
+static void client_set_client_cert(struct http_exchange *exchange, const struct http_request *request)
+{
+	bool wanted = request->client_cert.len > 0;
+
+	if (!wanted && !exchange->has_client_cert)
+		return;
+	client_set_blob(exchange->easy, CURLOPT_SSLCERT_BLOB, request->client_cert);
+	client_set_blob(exchange->easy, CURLOPT_SSLKEY_BLOB, wanted ? request->client_key : (struct str){0});
+	exchange->has_client_cert = wanted;
+}
+
 void http_client_submit(struct http_client *client, const struct http_request *request, http_done done, void *context)
 {
 	struct http_exchange *exchange = client_take(client);
@@ -329,6 +404,7 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 	client_add_header(exchange, "Expect:"); /* no 100-continue: it costs a round trip or a second */
 	for (size_t i = 0; i < request->header_count; i++)
 		client_add_header(exchange, request->headers[i]);
+	client_set_client_cert(exchange, request);
 	/* copies or plain pointers: these fail only when memory is out */
 	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
@@ -349,31 +425,54 @@ unsigned http_client_in_flight(const struct http_client *client)
 	return client->in_flight;
 }
 
+static int64_t client_mark(const struct http_exchange *exchange, CURLINFO mark)
+{
+	curl_off_t us = 0;
+
+	(void)curl_easy_getinfo(exchange->easy, mark, &us); /* stays 0 when it fails */
+	return us;
+}
+
 static enum http_outcome client_outcome(const struct http_exchange *exchange, CURLcode rc)
 {
 	switch (rc) {
 	case CURLE_OK:
-		return exchange->header_ended ? HTTP_OUTCOME_REPLIED : HTTP_OUTCOME_BROKEN;
+		return exchange->head.ended ? HTTP_OUTCOME_REPLIED : HTTP_OUTCOME_BROKEN;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_OUTCOME_DNS;
 	case CURLE_COULDNT_CONNECT:
 		return exchange->refused[0] && !exchange->tried ? HTTP_OUTCOME_NOT_ALLOWED : HTTP_OUTCOME_CONNECT;
-	case CURLE_OPERATION_TIMEDOUT:
-		return HTTP_OUTCOME_TIMEOUT;
+	case CURLE_OPERATION_TIMEDOUT: /* the mark is at least 1 once there is an address */
+		return client_mark(exchange, CURLINFO_NAMELOOKUP_TIME_T) ? HTTP_OUTCOME_TIMEOUT : HTTP_OUTCOME_DNS;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CLIENTCERT:
 	case CURLE_SSL_ISSUER_ERROR:
 		return HTTP_OUTCOME_TLS;
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		return client_tls_is_alert(exchange->error) ? HTTP_OUTCOME_TLS : HTTP_OUTCOME_BROKEN;
 	default:
 		return exchange->too_large ? HTTP_OUTCOME_TOO_LARGE : HTTP_OUTCOME_BROKEN;
 	}
 }
 
+static const char *client_tls_text(struct http_exchange *exchange, CURLcode rc)
+{
+	struct client_tls_failure failure = {.code = rc, .with_client_cert = exchange->has_client_cert};
+
+	failure.text = exchange->error[0] ? exchange->error : curl_easy_strerror(rc);
+	/* stays 0 when it fails */
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
+	client_tls_explain(&failure, exchange->tls_text);
+	return exchange->tls_text;
+}
+
 /* curl's texts name hosts, ports and reasons, never the query or a header. */
-static const char *client_text(const struct http_exchange *exchange, enum http_outcome outcome, CURLcode rc)
+static const char *client_text(struct http_exchange *exchange, enum http_outcome outcome, CURLcode rc)
 {
 	if (outcome == HTTP_OUTCOME_REPLIED)
 		return "";
@@ -381,25 +480,91 @@ static const char *client_text(const struct http_exchange *exchange, enum http_o
 		return exchange->refused;
 	if (outcome == HTTP_OUTCOME_TOO_LARGE)
 		return "the reply is larger than the limit";
+	if (outcome == HTTP_OUTCOME_TLS)
+		return client_tls_text(exchange, rc);
 	if (rc == CURLE_OK)
 		return "the reply ended within its header";
 	return exchange->error[0] ? exchange->error : curl_easy_strerror(rc);
 }
 
+/* True when a connection was made, not a kept one found. */
+static bool client_is_new(const struct http_exchange *exchange)
+{
+	long connections = 0;
+
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connections); /* stays 0 when it fails */
+	return connections > 0;
+}
+
+/* From curl's marks, each counted from the start, to phases. A mark that was not reached is 0; one that was, at least 1.
+ * The request begins at the last mark before it: curl's own for that is set when it was sent. */
+static void client_note_times(const struct http_exchange *exchange, struct http_result *result)
+{
+	int64_t name = client_mark(exchange, CURLINFO_NAMELOOKUP_TIME_T);
+	int64_t connected = client_mark(exchange, CURLINFO_CONNECT_TIME_T);
+	int64_t secured = client_mark(exchange, CURLINFO_APPCONNECT_TIME_T);
+	int64_t first_byte = client_mark(exchange, CURLINFO_STARTTRANSFER_TIME_T);
+	int64_t begun = secured ? secured : connected ? connected : name;
+
+	if (!connected && exchange->handshake_ns)
+		connected = (exchange->handshake_ns - exchange->start_ns) / 1000;
+	if (client_is_new(exchange) || !exchange->ready) {
+		result->dns_us = name;
+		result->connect_us = connected > name ? connected - name : 0;
+		result->tls_us = secured > connected ? secured - connected : 0;
+	}
+	if (exchange->head.answered && first_byte > begun)
+		result->first_byte_us = first_byte - begun;
+}
+
+/* Whom the exchange spoke to, and how. */
+static void client_note_peer(struct http_exchange *exchange, struct http_result *result)
+{
+	const char *ip = NULL;
+	long port = 0;
+
+	result->address = exchange->address;
+	result->tls = exchange->tls;
+	exchange->address[0] = '\0';
+	exchange->tls[0] = '\0';
+	if (exchange->cipher)
+		(void)snprintf(exchange->tls, sizeof(exchange->tls), "%s %s", exchange->tls_version,
+			       SSL_CIPHER_get_name(exchange->cipher)); /* fits */
+	if (!exchange->ready && !client_is_new(exchange))
+		return;
+	/* these stay as they are when they fail */
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &ip);
+	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_PORT, &port);
+	if (ip && *ip)
+		(void)snprintf(exchange->address, sizeof(exchange->address), strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld",
+			       ip, port); /* fits */
+}
+
+static void client_note_reply(const struct http_exchange *exchange, struct http_result *result)
+{
+	const struct client_head *head = &exchange->head;
+	long status = 0;
+
+	if (head->answered)
+		(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status); /* stays 0 when it fails */
+	result->status = status >= 200 ? (int)status : 0;
+	result->body = buf_str(&exchange->reply);
+	result->date_s = head->date_s;
+	result->retry_after_s = client_head_retry_after_s(head, clock_wall_ms() / 1000);
+	result->location = status >= 300 && status <= 399 ? head->location : "";
+}
+
 static void client_finish(struct http_client *client, struct http_exchange *exchange, CURLcode rc)
 {
 	struct http_result result = {.outcome = client_outcome(exchange, rc)};
-	long status = 0;
 
-	(void)curl_multi_remove_handle(client->multi, exchange->easy); /* it is in it */
-	if (result.outcome == HTTP_OUTCOME_REPLIED) {
-		(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status); /* stays 0 when it fails */
-		result.status = (int)status;
-		result.body = buf_str(&exchange->reply);
-	}
 	result.text = client_text(exchange, result.outcome, rc);
 	result.duration_us = (clock_mono_ns() - exchange->start_ns) / 1000;
-	client_unlink(client, exchange); /* before `done`, which may submit the next */
+	client_note_reply(exchange, &result);
+	client_note_times(exchange, &result);
+	client_note_peer(exchange, &result);
+	(void)curl_multi_remove_handle(client->multi, exchange->easy); /* it is in it */
+	client_unlink(client, exchange);			       /* before `done`, which may submit the next */
 	exchange->done(exchange->context, &result);
 	client_put(client, exchange);
 }
@@ -432,46 +597,4 @@ void http_client_poll(struct http_client *client, int timeout_ms)
 void http_client_wake(struct http_client *client)
 {
 	(void)curl_multi_wakeup(client->multi); /* fails only when a wake-up is pending already */
-}
-
-/* ---- one request, waited for ---- */
-
-struct client_fetch {
-	bool done;
-	int result;
-	int *status_out;
-	struct buf *body_out;
-	struct error *err;
-};
-
-static void client_fetched(void *context, const struct http_result *result)
-{
-	struct client_fetch *fetch = context;
-
-	fetch->done = true;
-	if (result->outcome == HTTP_OUTCOME_REPLIED) {
-		*fetch->status_out = result->status;
-		buf_append_str(fetch->body_out, result->body);
-		return;
-	}
-	fetch->result = error_set(fetch->err,
-				  result->outcome == HTTP_OUTCOME_TIMEOUT     ? ERR_TIMEOUT
-				  : result->outcome == HTTP_OUTCOME_TOO_LARGE ? ERR_FULL
-									      : ERR_IO,
-				  "%s", result->text);
-}
-
-int http_fetch(const struct http_client_options *options, const struct http_request *request, int *status_out,
-	       struct buf *body_out, struct error *err)
-{
-	struct client_fetch fetch = {.status_out = status_out, .body_out = body_out, .err = err};
-	struct http_client *client = NULL;
-
-	if (http_client_open(options, &client, err))
-		return -1;
-	http_client_submit(client, request, client_fetched, &fetch);
-	while (!fetch.done) /* bounded by the request's own time limit */
-		http_client_poll(client, 1000);
-	http_client_close(&client);
-	return fetch.result;
 }

@@ -20,10 +20,10 @@ struct http_client_options {
 
 enum http_outcome {
 	HTTP_OUTCOME_REPLIED,	  /* a whole reply; look at status */
-	HTTP_OUTCOME_DNS,	  /* name not found */
+	HTTP_OUTCOME_DNS,	  /* name not found, or not within the time limit */
 	HTTP_OUTCOME_NOT_ALLOWED, /* no connection was tried, since the guard refuses every address of the host */
 	HTTP_OUTCOME_CONNECT,	  /* refused or unreachable */
-	HTTP_OUTCOME_TLS,	  /* handshake or certificate */
+	HTTP_OUTCOME_TLS,	  /* handshake or certificate, the client's own certificate too */
 	HTTP_OUTCOME_TIMEOUT,
 	HTTP_OUTCOME_TOO_LARGE,
 	HTTP_OUTCOME_BROKEN, /* closed in the middle, not HTTP, anything else */
@@ -31,12 +31,30 @@ enum http_outcome {
 /* "replied", "dns", "not_allowed", "connect", "tls", "timeout", "too_large", "broken". Static. */
 const char *http_outcome_word(enum http_outcome outcome);
 
+#define HTTP_RETRY_AFTER_S_MAX (366 * 86400)
+#define HTTP_LOCATION_BYTES_MAX 255
+
+/* Texts and body are valid during `done`. What an exchange did not reach is 0, -1 or "". */
 struct http_result {
 	enum http_outcome outcome;
-	int status;	  /* when replied */
-	struct str body;  /* when replied; valid during the callback */
-	const char *text; /* what went wrong, one line without secrets or query; "" when replied */
-	int64_t duration_us;
+	int status;	     /* once a status line was read, whatever went wrong later; of interim replies none */
+	struct str body;     /* what was received of it, whatever went wrong later; at most reply_bytes_max */
+	const char *text;    /* what went wrong, one line without secrets or query; "" when replied */
+	const char *address; /* connected to: "203.0.113.9:443", "[::1]:443"; "" when no connection was made */
+	const char *tls; /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" without TLS, or before the handshake was complete */
+	/* Phases, not marks: each is how long that part took, in microseconds; one that failed is 0. A kept connection
+	 * has neither look-up, connection nor handshake. */
+	int64_t dns_us;
+	int64_t connect_us;
+	int64_t tls_us;
+	int64_t first_byte_us; /* from the connection's being ready to the first byte of the reply */
+	int64_t duration_us;   /* the whole exchange */
+	/* The reply's Retry-After (RFC 9110, 10.2.3): 0 to HTTP_RETRY_AFTER_S_MAX, -1 when there is none or none that
+	 * can be read. A date is judged against the reply's Date, else against the wall clock. */
+	int64_t retry_after_s;
+	int64_t date_s; /* the reply's Date, in seconds since 1970; -1 when there is none or none that can be read */
+	const char *location; /* of a 3xx: where to, without query and fragment, in printable ASCII ('?' for the rest),
+			       * cut at HTTP_LOCATION_BYTES_MAX */
 };
 
 struct http_request {
@@ -45,6 +63,10 @@ struct http_request {
 	const char *const *headers; /* "Name: value", header_count of them, copied */
 	size_t header_count;
 	struct str body; /* copied */
+	/* PEM of the certificate, with what leads to its authority, and of its key without a password, to show when the
+	 * server asks; both empty for none. A connection is kept for requests of the same certificate only. Copied. */
+	struct str client_cert;
+	struct str client_key;
 };
 
 typedef void (*http_done)(void *context, const struct http_result *result);

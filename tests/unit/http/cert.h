@@ -23,36 +23,88 @@ struct cert_folder {
 	char text[96]; /* no PEM at all */
 };
 
-static inline void cert_write(const char *cert_path, const char *key_path, const char *name)
+/* How a certificate is made. Times count from now. */
+struct cert_spec {
+	const char *name;   /* of the subject: "IP:127.0.0.1", "DNS:other.example" */
+	const char *issuer; /* paths of the authority's certificate and key; NULL for its own */
+	const char *issuer_key;
+	long from_s;
+	long until_s;
+};
+
+static inline X509 *cert_read(const char *path)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *cert = X509_new();
-	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, name);
-	X509_EXTENSION *authority = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+	FILE *file = fopen(path, "re");
+	X509 *cert;
+
+	assert_non_null(file);
+	cert = PEM_read_X509(file, NULL, NULL, NULL);
+	assert_non_null(cert);
+	(void)fclose(file); /* only read, as below */
+	return cert;
+}
+
+static inline EVP_PKEY *cert_read_key(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	EVP_PKEY *key;
+
+	assert_non_null(file);
+	key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	assert_non_null(key);
+	(void)fclose(file);
+	return key;
+}
+
+static inline void cert_write_files(const char *cert_path, const char *key_path, X509 *cert, EVP_PKEY *key)
+{
 	FILE *cert_file = fopen(cert_path, "we");
 	FILE *key_file = fopen(key_path, "we");
 
-	assert_true(key && cert && names && authority && cert_file && key_file);
-	assert_int_equal(X509_set_version(cert, 2), 1);
-	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
-	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), -3600));
-	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
-	assert_int_equal(X509_set_pubkey(cert, key), 1);
-	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-						    (const unsigned char *)name, -1, -1, 0),
-			 1);
-	assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(cert)), 1);
-	assert_int_equal(X509_add_ext(cert, names, -1), 1);
-	assert_int_equal(X509_add_ext(cert, authority, -1), 1);
-	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_true(cert_file && key_file);
 	assert_int_equal(PEM_write_X509(cert_file, cert), 1);
 	assert_int_equal(PEM_write_PrivateKey(key_file, key, NULL, NULL, 0, NULL, NULL), 1);
 	assert_int_equal(fclose(cert_file), 0);
 	assert_int_equal(fclose(key_file), 0);
+}
+
+static inline void cert_make(const char *cert_path, const char *key_path, const struct cert_spec *spec)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *issuer_key = spec->issuer ? cert_read_key(spec->issuer_key) : NULL;
+	X509 *issuer = spec->issuer ? cert_read(spec->issuer) : NULL;
+	X509 *cert = X509_new();
+	X509_EXTENSION *names = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, spec->name);
+	X509_EXTENSION *authority =
+		X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, issuer ? "CA:FALSE" : "critical,CA:TRUE");
+
+	assert_true(key && cert && names && authority);
+	assert_int_equal(X509_set_version(cert, 2), 1);
+	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 1), 1);
+	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), spec->from_s));
+	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), spec->until_s));
+	assert_int_equal(X509_set_pubkey(cert, key), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+						    (const unsigned char *)spec->name, -1, -1, 0),
+			 1);
+	assert_int_equal(X509_set_issuer_name(cert, X509_get_subject_name(issuer ? issuer : cert)), 1);
+	assert_int_equal(X509_add_ext(cert, names, -1), 1);
+	assert_int_equal(X509_add_ext(cert, authority, -1), 1);
+	assert_true(X509_sign(cert, issuer ? issuer_key : key, EVP_sha256()) > 0);
+	cert_write_files(cert_path, key_path, cert, key);
 	X509_EXTENSION_free(names);
 	X509_EXTENSION_free(authority);
 	X509_free(cert);
+	X509_free(issuer);
 	EVP_PKEY_free(key);
+	EVP_PKEY_free(issuer_key);
+}
+
+static inline void cert_write(const char *cert_path, const char *key_path, const char *name)
+{
+	const struct cert_spec spec = {.name = name, .from_s = -3600, .until_s = 3600};
+
+	cert_make(cert_path, key_path, &spec);
 }
 
 static inline void cert_folder_make(struct cert_folder *folder)
