@@ -1,8 +1,8 @@
 /* Queue, writer and reader; see engine.h.
  *
  * The writer's round: take what is queued; name what it touches; load; step; commit; publish changed configurations;
- * post the answers, one wake per mailbox; tell of new callbacks; let the store tidy up. Durability is decided in
- * engine_execute and nowhere else.
+ * tell delivery; post the answers, one wake per mailbox; let the store tidy up, and remove callbacks that nobody keeps
+ * any more, a bounded number of rows at a time. Durability is decided in engine_execute and nowhere else.
  *
  * Failure: a batch whose load or commit fails is answered with HW_INTERNAL as a whole, nothing of it was stored, and
  * the engine goes on. When the store says ERR_INTERNAL (a failed sync, a damaged file), it is not known what is on
@@ -18,18 +18,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENGINE_ARENA_CHUNK_BYTES (256 * 1024)
 #define ENGINE_READ_COUNT_MAX 4096
+#define ENGINE_PRUNE_PAUSE_MS 10 /* between two pieces of one round of removing: batches go first */
 #define ENGINE_MAILBOX_COUNT_MAX 128 /* distinct mailboxes answered with one wake each; more cost more wakes */
 
 struct engine {
 	struct engine_options options;
 	struct store *store;
 	struct directory *directory;
-	engine_callbacks_stored stored;
-	void *stored_context;
+	engine_delivery_hint hint;
+	void *hint_context;
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;	  /* for the writer */
@@ -51,7 +53,10 @@ struct engine {
 	struct arena arena; /* the writer's: one batch */
 	struct hash_key hash_key;
 	struct command **commands; /* batch_count_max of them */
+	int64_t prune_cursor;	   /* the writer's, as the next one: where the round of removing stands */
+	int64_t prune_ms;	   /* when it goes on, on clock_mono_ms; INT64_MAX: never */
 	struct log_limit failure_limit;
+	struct log_limit prune_limit;
 };
 
 /* ---- queue ---- */
@@ -108,7 +113,20 @@ int engine_submit_read(struct engine *engine, struct engine_read *read, struct e
 	return result;
 }
 
-/* Waits for work and takes up to a batch of it. Returns the list, or NULL when closed and empty. */
+/* Waits for work, or until it is time to remove old callbacks. The lock is held. */
+static void engine_wait(struct engine *engine)
+{
+	struct timespec until = {engine->prune_ms / 1000, engine->prune_ms % 1000 * 1000000};
+	int rc = 0;
+
+	while (!engine->first && !engine->closed && rc == 0)
+		rc = engine->prune_ms == INT64_MAX
+			     ? pthread_cond_wait(&engine->work, &engine->lock)
+			     : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
+}
+
+/* Waits and takes up to a batch of work. Returns the list; NULL when it is time for something else, or when closed and
+ * empty. */
 static struct engine_job *engine_take(struct engine *engine, size_t *count_out)
 {
 	struct engine_job *jobs;
@@ -116,8 +134,7 @@ static struct engine_job *engine_take(struct engine *engine, size_t *count_out)
 	size_t count = 0;
 
 	pthread_mutex_lock(&engine->lock);
-	while (!engine->first && !engine->closed)
-		pthread_cond_wait(&engine->work, &engine->lock);
+	engine_wait(engine);
 	jobs = engine->first;
 	for (end = jobs; end; end = end->queue_next) {
 		count++;
@@ -236,28 +253,84 @@ static void engine_count_batch(struct engine *engine, size_t count, bool failed)
 	pthread_mutex_unlock(&engine->lock);
 }
 
+/* Tells delivery which apps to look at. The set borrows from the commands, so this comes before their answers. */
+static void engine_hint(const struct engine *engine, const struct live_set *set)
+{
+	for (size_t i = 0; engine->hint && i < set->app_count; i++)
+		if (set->apps[i]->wake != WAKE_NONE)
+			engine->hint(engine->hint_context, set->apps[i]->sdkappid, set->apps[i]->wake == WAKE_NOW);
+}
+
+static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size_t count)
+{
+	struct live_set set;
+	bool failed;
+	size_t i = 0;
+
+	for (struct engine_job *job = jobs; job; job = job->queue_next)
+		engine->commands[i++] = &job->command;
+	live_set_init(&set, &engine->arena, engine->hash_key, count);
+	failed = engine_execute(engine, &set, count) != 0;
+	engine_count_batch(engine, count, failed);
+	if (!failed)
+		engine_hint(engine, &set);
+	engine_answer(jobs);
+	store_tidy(engine->store);
+	arena_reset(&engine->arena);
+}
+
+static int64_t engine_limit_ms(uint64_t keep_ms, int64_t now_ms)
+{
+	return keep_ms && keep_ms < (uint64_t)now_ms ? now_ms - (int64_t)keep_ms : 0;
+}
+
+/* Removes some of the callbacks that are too old. A failure costs nothing but their place: the next round tries again,
+ * unless it is not known what is on disk. */
+static void engine_prune(struct engine *engine)
+{
+	int64_t now_ms = clock_wall_ms();
+	struct store_retention retention = {engine_limit_ms(engine->options.keep_delivered_ms, now_ms),
+					    engine_limit_ms(engine->options.keep_failed_ms, now_ms)};
+	struct error err;
+	size_t removed = 0;
+	uint64_t held_back;
+	int more;
+
+	if (clock_mono_ms() < engine->prune_ms)
+		return;
+	more = store_prune(engine->store, &retention, &engine->prune_cursor, &removed, &err);
+	if (more < 0 && err.class == ERR_INTERNAL)
+		engine_die(&err);
+	if (more < 0 && log_limit_pass(&engine->prune_limit, clock_mono_ms(), &held_back))
+		log_event(LOG_LEVEL_ERROR, "prune_failed", LOG_C("error", err.text), LOG_U64("held_back", held_back));
+	engine->prune_ms = clock_mono_ms() +
+			   (int64_t)(more > 0 ? ENGINE_PRUNE_PAUSE_MS : engine->options.prune_interval_ms);
+	pthread_mutex_lock(&engine->lock);
+	engine->stats.pruned_total += removed;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+static bool engine_is_over(struct engine *engine)
+{
+	bool over;
+
+	pthread_mutex_lock(&engine->lock);
+	over = engine->closed && !engine->first;
+	pthread_mutex_unlock(&engine->lock);
+	return over;
+}
+
 static void *engine_write(void *context)
 {
 	struct engine *engine = context;
-	struct engine_job *jobs;
-	size_t count;
 
-	while ((jobs = engine_take(engine, &count))) {
-		struct live_set set;
-		bool failed;
-		size_t i = 0;
+	while (!engine_is_over(engine)) {
+		size_t count;
+		struct engine_job *jobs = engine_take(engine, &count);
 
-		for (struct engine_job *job = jobs; job; job = job->queue_next)
-			engine->commands[i++] = &job->command;
-		live_set_init(&set, &engine->arena, engine->hash_key, count);
-		failed = engine_execute(engine, &set, count) != 0;
-		engine_count_batch(engine, count, failed);
-		/* the set borrows from the commands, so the listener comes before the answers free them */
-		if (!failed && set.callback_count && engine->stored)
-			engine->stored(engine->stored_context, set.callbacks, set.callback_count);
-		engine_answer(jobs);
-		store_tidy(engine->store);
-		arena_reset(&engine->arena);
+		if (jobs)
+			engine_do_batch(engine, jobs, count);
+		engine_prune(engine);
 	}
 	return NULL;
 }
@@ -296,6 +369,20 @@ static void engine_learn_app(void *context, const struct store_app *app)
 	directory_publish(engine->directory, &app->config);
 }
 
+/* The writer waits on the clock that does not jump. */
+static void engine_init_work(struct engine *engine)
+{
+	pthread_condattr_t attributes;
+	int rc = pthread_condattr_init(&attributes);
+
+	assert(rc == 0);
+	rc = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	assert(rc == 0);
+	rc = pthread_cond_init(&engine->work, &attributes);
+	assert(rc == 0);
+	(void)pthread_condattr_destroy(&attributes); /* cannot fail */
+}
+
 int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
 		struct error *err)
 {
@@ -309,11 +396,12 @@ int engine_open(const struct engine_options *options, struct store *store, struc
 	engine->hash_key = hash_key_random();
 	engine->commands = mem_zalloc(options->batch_count_max * sizeof(*engine->commands));
 	engine->failure_limit.interval_ms = 1000;
+	engine->prune_limit.interval_ms = 1000;
+	engine->prune_ms = options->prune_interval_ms ? clock_mono_ms() : INT64_MAX;
 	arena_init(&engine->arena, ENGINE_ARENA_CHUNK_BYTES);
 	rc = pthread_mutex_init(&engine->lock, NULL);
 	assert(rc == 0);
-	rc = pthread_cond_init(&engine->work, NULL);
-	assert(rc == 0);
+	engine_init_work(engine);
 	rc = pthread_cond_init(&engine->read_work, NULL);
 	assert(rc == 0);
 	if (store_reader_open(store, &engine->reader, err) ||
@@ -325,11 +413,11 @@ int engine_open(const struct engine_options *options, struct store *store, struc
 	return 0;
 }
 
-void engine_on_callbacks(struct engine *engine, engine_callbacks_stored stored, void *context)
+void engine_on_delivery(struct engine *engine, engine_delivery_hint hint, void *context)
 {
 	assert(!engine->running);
-	engine->stored = stored;
-	engine->stored_context = context;
+	engine->hint = hint;
+	engine->hint_context = context;
 }
 
 int engine_start(struct engine *engine, struct error *err)

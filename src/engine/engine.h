@@ -13,6 +13,11 @@ struct engine;
 struct engine_options {
 	uint64_t queue_count_max; /* commands waiting; further ones are refused with ERR_BUSY */
 	uint64_t batch_count_max; /* commands per transaction */
+	/* How long final callbacks are kept, since their event and their last attempt; 0: for ever. The writer looks
+	 * for what is older every `prune_interval_ms` (0: never) and removes it between batches, few at a time. */
+	uint64_t keep_delivered_ms; /* superseded ones too */
+	uint64_t keep_failed_ms;
+	uint64_t prune_interval_ms;
 };
 
 /* A command on its way. The submitter owns it and keeps it, and all that the command borrows, until `mail.run` is
@@ -32,14 +37,15 @@ struct engine_read {
 	struct engine_read *queue_next; /* the engine's */
 };
 
-/* Told of callbacks that a batch stored: runs on the writer thread, must not block. */
-typedef void (*engine_callbacks_stored)(void *context, const struct live_callback *callbacks, size_t count);
+/* Told of an app for which a batch that is stored did something that delivery must look at; `now`: and what made its
+ * endpoint wait does not count any more (WAKE_NOW). Runs on the writer thread, must not block. */
+typedef void (*engine_delivery_hint)(void *context, uint32_t sdkappid, bool now);
 
 /* Reads all apps into the directory. The engine borrows the store. Errors as the store's. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
 			   struct error *err);
 /* Before engine_start. */
-void engine_on_callbacks(struct engine *engine, engine_callbacks_stored stored, void *context);
+void engine_on_delivery(struct engine *engine, engine_delivery_hint hint, void *context);
 MUST_CHECK int engine_start(struct engine *engine, struct error *err);
 /* Refuses new work, finishes what is queued (answers are posted), ends the threads. */
 void engine_stop(struct engine *engine);
@@ -62,6 +68,7 @@ struct engine_stats {
 	uint64_t batch_count_highest;
 	uint64_t refused_total; /* queue full */
 	uint64_t queue_count;	/* waiting now */
+	uint64_t pruned_total;	/* callbacks removed because nobody keeps them longer */
 };
 /* Threads: any. */
 void engine_stats(struct engine *engine, struct engine_stats *out);

@@ -1,59 +1,30 @@
 /* The delivery thread; see hook.h.
  *
- * Its round: run the mail (marks that became durable), take the writer's hints (apps that got new callbacks), start
- * what is due, and let curl move data until something happens or the next deadline comes.
+ * Its round: run the mail (marks that became durable), take the writer's hints (apps for which there is something new),
+ * start what is due, and let curl move data until something happens or the next deadline comes.
  *
- * A callback's life here: its row is read and held as an attempt; the request goes out; the verdict becomes a mark, a
- * command for the engine; when the mark is durable the attempt is released. Until then the row cannot be read again, so
- * it is never on the wire twice at once. If the process dies in between, the row is still pending and is sent again
- * after the restart with the same webhook-id: at least once.
+ * A callback's life here: it is parked in the store until its app's endpoint can take it; then its row is read and held
+ * as an attempt, scheduled; the request goes out, in flight; the verdict becomes a mark, a command for the engine; when
+ * the mark is durable the attempt is released. Until then the row cannot be read again, so it is never on the wire
+ * twice at once. If the process dies in between, the row is still waiting and is sent again after the restart with the
+ * same webhook-id: at least once. The moves are those of live/delivery.h.
+ *
+ * Which callback of an app is next: those never tried in the order they were made, the others by their time, one of
+ * each in turn while there are both. An alert that would only repeat an older state ends as superseded: one that has
+ * failed, or any that waits behind an open breaker, when there is a newer one of its threshold.
  *
  * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
- * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. A new row is due at
- * once whatever its time says, and a deadline found after a restart is believed for at most twice the longest wait.
+ * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. What was never tried
+ * has no deadline, and one found after a restart is believed for at most twice the longest wait.
  *
  * Memory: targets (one per app with something waiting) and at most in_flight_max * TARGET_HELD_PER_FLIGHT attempts. */
-#include "hook/hook.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "hook/request.h"
-#include "hook/target.h"
+#include "hook/attempt_log.h"
+#include "hook/hook_internal.h"
 
 #include <assert.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-
-#define HOOK_HINT_COUNT_MAX 1024
-#define HOOK_POLL_MS_MAX 1000
-#define HOOK_REMARK_MS 200 /* before a mark that could not be stored is tried again */
-
-struct hook {
-	struct hook_options options;
-	struct engine *engine;
-	struct store_reader *reader;
-	struct http_client *client;
-	struct mailbox mailbox; /* answers of the engine */
-	struct target_table targets;
-	struct attempt *unmarked; /* marks to submit again at remark_ms */
-	int64_t remark_ms;
-	unsigned marking;   /* marks in the engine's hands */
-	int64_t start_ms;   /* on clock_steady_ms, as all that follows */
-	struct arena arena; /* rows of one look at the store */
-	struct log_limit trouble_limit;
-	struct log_limit store_limit;
-
-	pthread_mutex_t lock;
-	uint32_t hints[HOOK_HINT_COUNT_MAX]; /* under the lock, as the next four */
-	size_t hint_count;
-	bool hint_all; /* more than the array holds: look for all apps */
-	bool stopping;
-	struct hook_stats stats;
-
-	bool running;
-	pthread_t thread;
-};
 
 static void hook_wake(void *context)
 {
@@ -62,37 +33,48 @@ static void hook_wake(void *context)
 
 /* ---- hints from the writer ---- */
 
-static void hook_stored(void *context, const struct live_callback *callbacks, size_t count)
+static void hook_hint(void *context, uint32_t sdkappid, bool now)
 {
 	struct hook *hook = context;
+	struct hook_hint *last;
 
 	pthread_mutex_lock(&hook->lock);
-	for (size_t i = 0; i < count; i++) {
-		if (hook->hint_count && hook->hints[hook->hint_count - 1] == callbacks[i].sdkappid)
-			continue;
-		if (hook->hint_count == HOOK_HINT_COUNT_MAX)
-			hook->hint_all = true;
-		else
-			hook->hints[hook->hint_count++] = callbacks[i].sdkappid;
+	last = hook->hint_count ? &hook->hints[hook->hint_count - 1] : NULL;
+	if (last && last->sdkappid == sdkappid) {
+		last->now |= now;
+	} else if (hook->hint_count == HOOK_HINT_COUNT_MAX) {
+		hook->hint_all = true;
+		hook->hint_all_now |= now;
+	} else {
+		hook->hints[hook->hint_count++] = (struct hook_hint){sdkappid, now};
 	}
 	pthread_mutex_unlock(&hook->lock);
 	hook_wake(hook);
 }
 
-static void hook_found_pending(void *context, uint32_t sdkappid, int64_t due_ms)
+static void hook_take_hint(struct target *target, bool now, int64_t now_ms)
 {
-	struct hook *hook = context;
-	struct target *target;
-	unsigned before;
-
-	(void)due_ms; /* the rows themselves say when they are due; see the clock's story above */
-	before = hook->targets.count;
-	target = target_touch(&hook->targets, sdkappid, clock_steady_ms());
-	if (hook->targets.count > before)
-		target->failing = true; /* left by an earlier run, perhaps for a reason: it has to deliver one first */
+	target_expect(target, now_ms);
+	if (!now)
+		return;
+	window_release(&target->window);
+	target->retry_due_ms = 0; /* a replay has put something there, or the pause kept us from looking */
 }
 
-static void hook_store_trouble(struct hook *hook, const struct error *err)
+/* What an earlier run left: its endpoint may have failed then, and is not known to have recovered. */
+static void hook_found_waiting(void *context, uint32_t sdkappid, uint32_t failures)
+{
+	struct hook *hook = context;
+	bool made;
+	struct target *target = target_touch(&hook->targets, sdkappid, &made);
+
+	if (made)
+		window_init(&target->window, failures);
+	target_expect(target, clock_steady_ms());
+	target->retry_due_ms = 0;
+}
+
+void hook_store_trouble(struct hook *hook, const struct error *err)
 {
 	uint64_t held_back;
 
@@ -101,244 +83,223 @@ static void hook_store_trouble(struct hook *hook, const struct error *err)
 			  LOG_U64("held_back", held_back));
 }
 
+/* Looks for all apps, since the hints were too many to be named. */
+static void hook_look_everywhere(struct hook *hook, bool now)
+{
+	struct target *target;
+	struct error err;
+
+	if (store_waiting_each(hook->reader, hook_found_waiting, hook, &err)) {
+		hook_store_trouble(hook, &err);
+		pthread_mutex_lock(&hook->lock);
+		hook->hint_all = true; /* again in the next round */
+		hook->hint_all_now |= now;
+		pthread_mutex_unlock(&hook->lock);
+	}
+	target = hook->targets.ring;
+	for (unsigned left = hook->targets.count; left > 0; left--, target = target->next)
+		hook_take_hint(target, now, clock_steady_ms()); /* the app may be gone, and so not be named above */
+}
+
 /* Returns false when the thread shall stop. */
 static bool hook_take_hints(struct hook *hook)
 {
-	uint32_t hints[HOOK_HINT_COUNT_MAX];
+	struct hook_hint hints[HOOK_HINT_COUNT_MAX];
 	int64_t now_ms = clock_steady_ms();
-	struct error err;
 	size_t count;
 	bool all;
+	bool all_now;
 	bool stopping;
 
 	pthread_mutex_lock(&hook->lock);
 	count = hook->hint_count;
 	memcpy(hints, hook->hints, count * sizeof(hints[0]));
 	all = hook->hint_all;
+	all_now = hook->hint_all_now;
 	stopping = hook->stopping;
 	hook->hint_count = 0;
-	hook->hint_all = false;
+	hook->hint_all = hook->hint_all_now = false;
 	pthread_mutex_unlock(&hook->lock);
+	if (all) /* first: it knows how the endpoints were when an earlier run ended */
+		hook_look_everywhere(hook, all_now);
 	for (size_t i = 0; i < count; i++)
-		target_touch(&hook->targets, hints[i], now_ms);
-	if (all && store_pending_each(hook->reader, hook_found_pending, hook, &err)) {
-		hook_store_trouble(hook, &err);
-		pthread_mutex_lock(&hook->lock);
-		hook->hint_all = true; /* look again in the next round */
-		pthread_mutex_unlock(&hook->lock);
-	}
+		hook_take_hint(target_touch(&hook->targets, hints[i].sdkappid, NULL), hints[i].now, now_ms);
 	return !stopping;
 }
 
-/* ---- marks ---- */
+/* ---- which callback is next ---- */
 
-static void hook_count_mark(struct hook *hook, const struct delivery_result *result)
+/* Each returns 1 with the callback, 0 when there is none to send now, -1 when the store cannot be read. */
+static int hook_next_new(struct hook *hook, struct target *target, struct store_callback *callback_out,
+			 struct error *err)
 {
-	pthread_mutex_lock(&hook->lock);
-	hook->stats.attempts_total++;
-	if (result->mark == DELIVERY_DELIVERED) {
-		hook->stats.delivered_total++;
-		hook->stats.last_delivered_ms = clock_wall_ms();
-	} else if (result->mark == DELIVERY_RETRY) {
-		hook->stats.retried_total++;
-	} else {
-		hook->stats.failed_total++;
+	int found;
+
+	if (target->new_none)
+		return 0;
+	found = store_callback_next(hook->reader, &hook->arena, target->sdkappid, target->new_cursor, callback_out,
+				    err);
+	if (found == 0)
+		target->new_none = true;
+	else if (found == 1)
+		target->new_cursor = callback_out->id;
+	return found;
+}
+
+/* When a row is due on this thread's clock; see the story above. */
+static int64_t hook_due_ms(const struct hook *hook, int64_t due_ms, int64_t now_ms)
+{
+	int64_t longest_ms = (int64_t)hook->options.retry.longest_ms;
+
+	/* what this run stored is never later than that, so this is of a run whose clock or settings were others */
+	return due_ms <= now_ms + longest_ms ? due_ms : hook->start_ms + longest_ms;
+}
+
+/* Sets retry_due_ms anew. Returns the id of the first callback with a time that is not under way, 0 for none, or -1. */
+static int64_t hook_find_due(struct hook *hook, struct target *target, int64_t now_ms, struct error *err)
+{
+	size_t limit = target->held + 1u; /* those under way are still in the store */
+	struct store_due *rows = arena_array(&hook->arena, limit, sizeof(*rows));
+	size_t count;
+
+	if (store_callback_due(hook->reader, target->sdkappid, limit, rows, &count, err))
+		return -1;
+	target->retry_due_ms = INT64_MAX;
+	for (size_t i = 0; i < count; i++) {
+		if (target_holds(target, rows[i].id))
+			continue;
+		target->retry_due_ms = hook_due_ms(hook, rows[i].due_ms, now_ms);
+		return rows[i].id;
 	}
-	pthread_mutex_unlock(&hook->lock);
+	return 0;
 }
 
-static void hook_log_mark(struct hook *hook, const struct attempt *attempt)
+static int hook_next_due(struct hook *hook, struct target *target, int64_t now_ms, struct store_callback *callback_out,
+			 struct error *err)
 {
-	const struct delivery_result *result = &attempt->job.command.u.delivery;
-	bool final = result->mark == DELIVERY_FAILED;
-	char event_id[REQUEST_EVENT_ID_BYTES + 1];
-	uint64_t held_back = 0;
+	int64_t id;
+	int found;
 
-	request_event_id(store_id(engine_store(hook->engine)), attempt->callback_id, event_id);
-	if (result->mark == DELIVERY_DELIVERED) {
-		log_event(LOG_LEVEL_DEBUG, "callback_delivered", LOG_U64("app", attempt->target->sdkappid),
-			  LOG_C("event_id", event_id), LOG_U64("attempt", result->attempts));
-		return;
-	}
-	if (!final && !log_limit_pass(&hook->trouble_limit, clock_mono_ms(), &held_back))
-		return;
-	log_event(final ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, final ? "callback_failed" : "callback_retry",
-		  LOG_U64("app", attempt->target->sdkappid), LOG_C("event_id", event_id),
-		  LOG_U64("attempt", result->attempts), LOG_I64("status", result->http_status),
-		  LOG_C("error", result->error), LOG_I64("due_ms", result->due_ms), LOG_U64("held_back", held_back));
+	if (target->retry_due_ms == INT64_MAX || (target->retry_due_ms > now_ms && !target->window.draining))
+		return 0;
+	id = hook_find_due(hook, target, now_ms, err);
+	if (id < 0)
+		return -1;
+	if (id == 0 || (target->retry_due_ms > now_ms && !target->window.draining))
+		return 0;
+	found = store_callback_get(hook->reader, &hook->arena, id, callback_out, err);
+	if (found < 0)
+		return -1;
+	target->retry_due_ms = 0;
+	return found == 1 && callback_out->state == CALLBACK_WAITING; /* else it ended since: its app was deleted */
 }
 
-static void hook_park_unmarked(struct hook *hook, struct attempt *attempt)
+static int hook_next(struct hook *hook, struct target *target, int64_t now_ms, struct store_callback *callback_out,
+		     struct error *err)
 {
-	attempt->next_unmarked = hook->unmarked;
-	hook->unmarked = attempt;
-	hook->remark_ms = clock_steady_ms() + HOOK_REMARK_MS;
+	bool retry_turn = target->retry_turn;
+	int found;
+
+	arena_reset(&hook->arena);
+	target->retry_turn = !retry_turn;
+	found = retry_turn ? hook_next_due(hook, target, now_ms, callback_out, err)
+			   : hook_next_new(hook, target, callback_out, err);
+	if (found)
+		return found;
+	return retry_turn ? hook_next_new(hook, target, callback_out, err)
+			  : hook_next_due(hook, target, now_ms, callback_out, err);
 }
 
-/* The engine's answer to a mark. */
-static void hook_marked(struct mail *mail)
-{
-	struct attempt *attempt = container_of(mail, struct attempt, job.mail);
-	struct hook *hook = attempt->hook;
-	const struct delivery_result *result = &attempt->job.command.u.delivery;
+/* ---- serving a target ---- */
 
-	hook->marking--;
-	if (attempt->job.command.code != HW_OK && attempt->job.command.code != HW_UNKNOWN_SDKAPPID) {
-		hook_park_unmarked(hook, attempt); /* nothing was stored: the row still waits for this mark */
-		return;
-	}
-	hook_count_mark(hook, result);
-	hook_log_mark(hook, attempt);
-	if (result->mark == DELIVERY_RETRY && result->due_ms < attempt->target->next_due_ms)
-		attempt->target->next_due_ms = result->due_ms;
-	target_release(&hook->targets, attempt);
-}
-
-static void hook_submit_mark(struct hook *hook, struct attempt *attempt)
-{
-	struct error err;
-
-	attempt->job.mail.run = hook_marked;
-	attempt->job.mailbox = &hook->mailbox;
-	hook->marking++;
-	if (engine_submit(hook->engine, &attempt->job, &err)) {
-		hook->marking--;
-		hook_park_unmarked(hook, attempt); /* queue full: later */
-	}
-}
-
-static void hook_submit_unmarked(struct hook *hook)
-{
-	struct attempt *list = hook->unmarked;
-
-	if (!list || clock_steady_ms() < hook->remark_ms)
-		return;
-	hook->unmarked = NULL;
-	while (list) {
-		struct attempt *attempt = list;
-
-		list = attempt->next_unmarked;
-		hook_submit_mark(hook, attempt);
-	}
-}
-
-/* Turns a verdict into the command that stores it. */
-static void hook_mark(struct hook *hook, struct attempt *attempt, enum delivery_mark mark, int status,
-		      const char *reason)
-{
-	struct delivery_result *result = &attempt->job.command.u.delivery;
-	int64_t now_ms = clock_steady_ms();
-
-	attempt->job.command.type = COMMAND_DELIVERY_MARK;
-	attempt->job.command.sdkappid = attempt->target->sdkappid;
-	*result = (struct delivery_result){
-		.callback_id = attempt->callback_id,
-		.mark = mark,
-		.attempts = attempt->attempts + 1,
-		.attempt_ms = clock_wall_ms(),
-		.http_status = status,
-	};
-	(void)str_copy(result->error, sizeof(result->error), str_c(reason)); /* a reason too long is cut */
-	if (mark == DELIVERY_RETRY) {
-		result->due_ms =
-			now_ms + (int64_t)retry_wait_ms(&hook->options.retry, attempt->callback_id, result->attempts);
-		if (retry_is_over(&hook->options.retry, attempt->event_ms, result->due_ms, result->attempts)) {
-			result->mark = DELIVERY_FAILED;
-			result->due_ms = 0;
-		}
-	}
-	hook_submit_mark(hook, attempt);
-}
-
-/* ---- attempts ---- */
-
-static void hook_replied(void *context, const struct http_result *http)
-{
-	struct attempt *attempt = context;
-	struct hook *hook = attempt->hook;
-	char reason[DELIVERY_ERROR_BYTES_MAX + 1];
-	enum delivery_mark mark = verdict_judge(&hook->options.verdict, http, reason);
-
-	target_set_on_wire(&hook->targets, attempt, false);
-	target_learn(attempt->target, mark == DELIVERY_DELIVERED, (unsigned)hook->options.in_flight_per_app);
-	hook_mark(hook, attempt, mark, http->outcome == HTTP_OUTCOME_REPLIED ? http->status : 0, reason);
-}
-
-static void hook_start_attempt(struct hook *hook, struct target *target, const struct app_config *config,
-			       const struct store_callback *callback)
-{
-	struct attempt *attempt = target_hold(&hook->targets, target, callback);
-	char reason[DELIVERY_ERROR_BYTES_MAX + 1];
-	struct request request;
-	struct http_request http = {.method = "POST", .body = callback->body};
-
-	attempt->hook = hook;
-	if (request_build(config, callback, store_id(engine_store(hook->engine)), clock_wall_ms() / 1000, &request,
-			  reason)) {
-		hook_mark(hook, attempt, DELIVERY_RETRY, 0, reason);
-		return;
-	}
-	http.url = request.url;
-	http.headers = request.headers;
-	http.header_count = request.header_count;
-	target_set_on_wire(&hook->targets, attempt, true);
-	http_client_submit(hook->client, &http, hook_replied, attempt);
-}
-
-static bool hook_has_room(const struct hook *hook, const struct target *target)
+static bool hook_has_room(const struct hook *hook, const struct target *target, int64_t now_ms)
 {
 	const struct hook_options *options = &hook->options;
 
-	return target_may_send(&hook->targets, target, (unsigned)options->in_flight_max) &&
+	return target_may_send(&hook->targets, target, (unsigned)options->in_flight_max, now_ms) &&
 	       target->held < options->in_flight_per_app * TARGET_HELD_PER_FLIGHT &&
 	       hook->targets.held < options->in_flight_max * TARGET_HELD_PER_FLIGHT;
 }
 
-/* When a row is due on this thread's clock; see the story above. */
-static int64_t hook_due_ms(const struct hook *hook, const struct store_callback *callback, int64_t now_ms)
+static int hook_read_certificate(struct hook *hook, struct target *target, struct error *err)
 {
-	int64_t latest_ms = now_ms + (int64_t)hook->options.retry.longest_ms;
+	struct str chain;
+	struct str key;
+	int found;
 
-	if (callback->attempts == 0)
-		return now_ms;
-	/* what this run stored is never later than that, so this is of a run whose clock or settings were others */
-	return callback->due_ms <= latest_ms ? callback->due_ms
-					     : hook->start_ms + (int64_t)hook->options.retry.longest_ms;
+	arena_reset(&hook->arena);
+	found = store_certificate_get(hook->reader, &hook->arena, target->sdkappid, &chain, &key, err);
+	if (found == 1) {
+		target->certificate = (struct str){mem_dup(chain.ptr, chain.len), chain.len};
+		target->certificate_key = (struct str){mem_dup(key.ptr, key.len), key.len};
+		mem_wipe((void *)(uintptr_t)key.ptr, key.len); /* in our arena */
+	}
+	return found < 0 ? -1 : 0;
 }
 
-/* Reads the target's first rows and starts those that are due; sets its next deadline. */
+/* Keys and certificate of the app's present configuration. */
+static int hook_use_config(struct hook *hook, struct target *target, const struct directory_entry *entry,
+			   struct error *err)
+{
+	if (target->generation == entry->generation)
+		return 0;
+	target_forget_config(target);
+	if (entry->config.certificate_set && hook_read_certificate(hook, target, err))
+		return -1;
+	request_signer_init(&target->signer, &entry->config);
+	target->generation = entry->generation;
+	return 0;
+}
+
+static bool hook_shall_supersede(struct hook *hook, const struct target *target, const struct store_callback *callback)
+{
+	return callback->replays == 0 && (callback->attempts > 0 || window_is_open(&target->window)) &&
+	       hook_attempt_is_stale(hook, target->sdkappid, callback->threshold, callback->id);
+}
+
+/* Starts what the endpoint can take. Returns -1 when the store cannot be read. */
+static int hook_start_target(struct hook *hook, struct target *target, const struct app_config *config, int64_t now_ms,
+			     struct error *err)
+{
+	while (hook_has_room(hook, target, now_ms)) {
+		struct store_callback callback;
+		int found = hook_next(hook, target, now_ms, &callback, err);
+
+		if (found <= 0)
+			return found;
+		if (hook_shall_supersede(hook, target, &callback))
+			hook_attempt_supersede(hook, target, &callback);
+		else
+			hook_attempt_start(hook, target, config, &callback);
+	}
+	return 0;
+}
+
+/* Starts what is due, and sets when to look again. */
 static void hook_serve_target(struct hook *hook, struct target *target, int64_t now_ms)
 {
 	const struct directory_entry *entry = directory_acquire(engine_directory(hook->engine), target->sdkappid);
-	size_t limit = target->held + hook->options.in_flight_per_app + 1; /* rows under way are still in the store */
-	struct store_callback *rows;
 	struct error err;
-	size_t count;
-	size_t i;
 
 	target->next_due_ms = INT64_MAX;
-	if (!entry)
-		return; /* the app is gone, and its rows ended with it */
-	arena_reset(&hook->arena);
-	rows = arena_array(&hook->arena, limit, sizeof(*rows));
-	if (store_callback_pending(hook->reader, &hook->arena, target->sdkappid, limit, rows, &count, &err)) {
+	if (!entry) {
+		target->empty = true; /* the app is gone, and its rows ended with it */
+		return;
+	}
+	if (entry->config.pause != PAUSE_NONE) {
+		directory_release(entry); /* its callbacks stay parked until a hint */
+		return;
+	}
+	if (hook_use_config(hook, target, entry, &err) ||
+	    hook_start_target(hook, target, &entry->config, now_ms, &err)) {
 		hook_store_trouble(hook, &err);
 		target->next_due_ms = now_ms + HOOK_POLL_MS_MAX;
-		count = 0;
+	} else if (!target->new_none || (target->window.draining && target->retry_due_ms != INT64_MAX)) {
+		target->next_due_ms = now_ms; /* as soon as there is room */
+	} else {
+		target->next_due_ms = target->retry_due_ms;
 	}
-	for (i = 0; i < count; i++) {
-		int64_t due_ms = hook_due_ms(hook, &rows[i], now_ms);
-
-		if (target_holds(target, rows[i].id))
-			continue;
-		if (due_ms > now_ms || !hook_has_room(hook, target)) {
-			target->next_due_ms = due_ms;
-			break;
-		}
-		hook_start_attempt(hook, target, &entry->config, &rows[i]);
-	}
-	if (i == count && count == limit)
-		target->next_due_ms = now_ms; /* there are more behind these */
+	target->empty = target->new_none && target->retry_due_ms == INT64_MAX;
 	directory_release(entry);
 }
 
@@ -352,12 +313,15 @@ static int hook_start_due(struct hook *hook)
 
 	for (unsigned left = hook->targets.count; left > 0; left--) {
 		struct target *next = target->next;
+		int64_t due_ms = target_due_ms(target);
 
-		if (target->next_due_ms <= now_ms && hook_has_room(hook, target))
+		if (due_ms <= now_ms && hook_has_room(hook, target, now_ms)) {
 			hook_serve_target(hook, target, now_ms);
-		if (hook_has_room(hook, target) && target->next_due_ms - now_ms < wait_ms)
-			wait_ms = target->next_due_ms > now_ms ? target->next_due_ms - now_ms : 0;
-		if (target->next_due_ms == INT64_MAX && target->held == 0)
+			due_ms = target_due_ms(target);
+		}
+		if (hook_has_room(hook, target, due_ms) && due_ms - now_ms < wait_ms)
+			wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+		if (target->empty && target->held == 0)
 			target_remove(&hook->targets, target);
 		target = next;
 	}
@@ -394,7 +358,7 @@ static void *hook_main(void *context)
 	int wait_ms = 0;
 
 	while (hook_take_hints(hook)) {
-		hook_submit_unmarked(hook);
+		hook_attempt_submit_unmarked(hook);
 		wait_ms = hook_start_due(hook);
 		hook_publish_stats(hook);
 		http_client_poll(hook->client, wait_ms);
@@ -425,11 +389,18 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	hook->options.ca_file = NULL; /* the client reads these two; the caller's may go */
 	hook->options.guard = NULL;
 	hook->options.retry.seed = store_id(engine_store(engine));
+	hook->window = (struct window_policy){.max = (unsigned)options->in_flight_per_app,
+					      .probe_first_ms = options->retry.first_ms,
+					      .probe_longest_ms = options->probe_longest_ms,
+					      .hold_longest_ms = options->retry.longest_ms};
+	hook->held = mem_zalloc(options->in_flight_max * TARGET_HELD_PER_FLIGHT * sizeof(struct attempt *));
 	hook->engine = engine;
 	hook->start_ms = clock_steady_ms();
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;
+	hook->endpoint_limit.interval_ms = 100;
 	arena_init(&hook->arena, 64 * 1024);
+	buf_init(&hook->log, ATTEMPT_LOG_BYTES_MAX);
 	mailbox_init(&hook->mailbox, hook_wake, hook);
 	rc = pthread_mutex_init(&hook->lock, NULL);
 	assert(rc == 0);
@@ -438,7 +409,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 		hook_close(&hook);
 		return -1;
 	}
-	engine_on_callbacks(engine, hook_stored, hook);
+	engine_on_delivery(engine, hook_hint, hook);
 	*hook_out = hook;
 	return 0;
 }
@@ -447,7 +418,7 @@ int hook_start(struct hook *hook, struct error *err)
 {
 	int rc;
 
-	pthread_mutex_lock(&hook->lock); /* the engine runs: hook_stored may be called already */
+	pthread_mutex_lock(&hook->lock); /* the engine runs: hook_hint may be called already */
 	hook->hint_all = true;		 /* what earlier runs left */
 	pthread_mutex_unlock(&hook->lock);
 	rc = pthread_create(&hook->thread, NULL, hook_main, hook);
@@ -475,13 +446,8 @@ static void hook_free_targets(struct hook *hook)
 	struct target *target;
 
 	while ((target = hook->targets.ring)) {
-		while (target->attempts) {
-			struct attempt *attempt = *(struct attempt **)target->attempts; /* a node begins with its key */
-
-			if (attempt->on_wire)
-				target_set_on_wire(&hook->targets, attempt, false);
-			target_release(&hook->targets, attempt);
-		}
+		while (target->attempts)
+			hook_attempt_drop(hook, *(struct attempt **)target->attempts); /* a node begins with its key */
 		target_remove(&hook->targets, target);
 	}
 }
@@ -497,10 +463,24 @@ void hook_close(struct hook **hook_ptr)
 	hook_free_targets(hook);
 	store_reader_close(&hook->reader);
 	arena_fini(&hook->arena);
+	buf_fini(&hook->log);
+	mem_free(hook->held);
 	mailbox_fini(&hook->mailbox);
 	(void)pthread_mutex_destroy(&hook->lock); /* unlocked */
 	mem_free(hook);
 	*hook_ptr = NULL;
+}
+
+size_t hook_in_flight(struct hook *hook, int64_t *ids_out, size_t count_max)
+{
+	size_t count;
+
+	pthread_mutex_lock(&hook->lock);
+	count = hook->held_count < count_max ? hook->held_count : count_max;
+	for (size_t i = 0; i < count; i++)
+		ids_out[i] = hook->held[i]->callback_id;
+	pthread_mutex_unlock(&hook->lock);
+	return count;
 }
 
 void hook_stats(struct hook *hook, struct hook_stats *out)

@@ -7,7 +7,11 @@
  * not attempted again before that command is durable. */
 #include "engine/engine.h"
 #include "hook/retry.h"
+#include "hook/target.h"
 #include "hook/verdict.h"
+
+/* Most ids that hook_in_flight can give. */
+#define HOOK_IN_FLIGHT_MAX (4096 * TARGET_HELD_PER_FLIGHT)
 
 struct hook;
 
@@ -19,6 +23,8 @@ struct hook_options {
 	uint64_t reply_bytes_max;
 	uint64_t in_flight_max;	    /* requests at once, over all apps; 1 to 4096 */
 	uint64_t in_flight_per_app; /* 1 to in_flight_max */
+	bool supersede;		    /* a newer alert takes the place of one that waits for a retry */
+	uint64_t probe_longest_ms;  /* waits between probes of an endpoint that fails double up to this */
 	struct retry_policy retry;
 	struct verdict_policy verdict;
 };
@@ -35,13 +41,17 @@ void hook_stop(struct hook *hook);
 void hook_close(struct hook **hook);
 
 struct hook_stats {
-	uint64_t attempts_total;
+	uint64_t attempts_total; /* requests that ended */
 	uint64_t delivered_total;
 	uint64_t retried_total;
 	uint64_t failed_total;
+	uint64_t superseded_total;
 	uint64_t in_flight;
 	uint64_t targets;	   /* apps with callbacks waiting */
 	int64_t last_delivered_ms; /* wall clock; 0 for none since the start */
 };
+/* The ids of callbacks in flight: on the wire, or with an outcome that is not durable yet. Gives at most `count_max` of
+ * them and returns how many. Threads: any. */
+size_t hook_in_flight(struct hook *hook, int64_t *ids_out, size_t count_max);
 /* Threads: any. */
 void hook_stats(struct hook *hook, struct hook_stats *out);

@@ -21,22 +21,8 @@ static int target_compare_attempts(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-struct target *target_touch(struct target_table *table, uint32_t sdkappid, int64_t due_ms)
+static void target_link(struct target_table *table, struct target *target)
 {
-	struct target key = {.sdkappid = sdkappid};
-	void *node = tfind(&key, &table->by_app, target_compare);
-	struct target *target;
-
-	if (node) {
-		target = *(struct target **)node;
-		if (due_ms < target->next_due_ms)
-			target->next_due_ms = due_ms;
-		return target;
-	}
-	target = mem_zalloc(sizeof(*target));
-	target->sdkappid = sdkappid;
-	target->next_due_ms = due_ms;
-	target->window = 1;
 	if (table->ring) {
 		target->next = table->ring;
 		target->previous = table->ring->previous;
@@ -46,9 +32,46 @@ struct target *target_touch(struct target_table *table, uint32_t sdkappid, int64
 		target->next = target->previous = target;
 		table->ring = target;
 	}
-	(void)tsearch(target, &table->by_app, target_compare); /* was not there */
 	table->count++;
+}
+
+struct target *target_touch(struct target_table *table, uint32_t sdkappid, bool *made_out)
+{
+	struct target key = {.sdkappid = sdkappid};
+	void *node = tfind(&key, &table->by_app, target_compare);
+	struct target *target;
+
+	if (made_out)
+		*made_out = !node;
+	if (node)
+		return *(struct target **)node;
+	target = mem_zalloc(sizeof(*target));
+	target->sdkappid = sdkappid;
+	target->next_due_ms = INT64_MAX;
+	window_init(&target->window, 0);
+	target_link(table, target);
+	(void)tsearch(target, &table->by_app, target_compare); /* was not there */
 	return target;
+}
+
+void target_expect(struct target *target, int64_t now_ms)
+{
+	target->new_none = false;
+	target->empty = false;
+	if (now_ms < target->next_due_ms)
+		target->next_due_ms = now_ms;
+}
+
+void target_forget_config(struct target *target)
+{
+	request_signer_wipe(&target->signer);
+	if (target->certificate_key.len)
+		mem_wipe((void *)(uintptr_t)target->certificate_key.ptr, target->certificate_key.len); /* ours */
+	mem_free((void *)(uintptr_t)target->certificate.ptr); /* ours, as the next one */
+	mem_free((void *)(uintptr_t)target->certificate_key.ptr);
+	target->certificate = target->certificate_key = STR("");
+	target->certificate.ptr = target->certificate_key.ptr = NULL;
+	target->generation = 0;
 }
 
 void target_remove(struct target_table *table, struct target *target)
@@ -64,6 +87,7 @@ void target_remove(struct target_table *table, struct target *target)
 			table->ring = target->next;
 	}
 	table->count--;
+	target_forget_config(target);
 	mem_free(target);
 }
 
@@ -81,9 +105,14 @@ struct attempt *target_hold(struct target_table *table, struct target *target, c
 	struct attempt *attempt = mem_zalloc(sizeof(*attempt));
 
 	attempt->target = target;
+	attempt->state = STATE_SCHEDULED;
 	attempt->callback_id = callback->id;
-	attempt->event_ms = callback->event_ms;
+	attempt->threshold = callback->threshold;
 	attempt->attempts = callback->attempts;
+	attempt->replays = callback->replays;
+	attempt->base_attempts = callback->base_attempts;
+	attempt->base_ms = callback->base_ms;
+	attempt->attempt_ms = callback->attempt_ms;
 	(void)tsearch(attempt, &target->attempts, target_compare_attempts); /* was not there: see target_holds */
 	target->held++;
 	table->held++;
@@ -94,42 +123,44 @@ void target_release(struct target_table *table, struct attempt *attempt)
 {
 	struct target *target = attempt->target;
 
-	assert(!attempt->on_wire && target->held > 0);
+	assert(attempt->state != STATE_IN_FLIGHT && target->held > 0);
 	tdelete(attempt, &target->attempts, target_compare_attempts);
 	target->held--;
 	table->held--;
+	mem_free((void *)(uintptr_t)attempt->log.ptr); /* ours */
 	mem_free(attempt);
 }
 
-void target_set_on_wire(struct target_table *table, struct attempt *attempt, bool on_wire)
+void target_send(struct target_table *table, struct attempt *attempt)
 {
-	assert(attempt->on_wire != on_wire);
-	attempt->on_wire = on_wire;
-	if (on_wire) {
-		attempt->on_wire_failing = attempt->target->failing;
-		attempt->target->in_flight++;
-		table->in_flight++;
-		table->failing_in_flight += attempt->on_wire_failing;
-	} else {
-		attempt->target->in_flight--;
-		table->in_flight--;
-		table->failing_in_flight -= attempt->on_wire_failing;
-	}
+	struct target *target = attempt->target;
+
+	delivery_move(&attempt->state, STATE_IN_FLIGHT);
+	attempt->probe = window_is_open(&target->window);
+	attempt->on_wire_failing = target->window.failures > 0;
+	target->in_flight++;
+	table->in_flight++;
+	table->failing_in_flight += attempt->on_wire_failing;
 }
 
-bool target_may_send(const struct target_table *table, const struct target *target, unsigned flight_max)
+void target_settle(struct target_table *table, struct attempt *attempt, enum delivery_state state)
+{
+	assert(attempt->state == STATE_IN_FLIGHT && attempt->target->in_flight > 0);
+	delivery_move(&attempt->state, state);
+	attempt->target->in_flight--;
+	table->in_flight--;
+	table->failing_in_flight -= attempt->on_wire_failing;
+}
+
+bool target_may_send(const struct target_table *table, const struct target *target, unsigned flight_max, int64_t now_ms)
 {
 	unsigned failing_max = flight_max > 1 ? flight_max / 2 : 1;
 
-	return target->in_flight < target->window && table->in_flight < flight_max &&
-	       (!target->failing || table->failing_in_flight < failing_max);
+	return window_allows(&target->window, target->in_flight, now_ms) && table->in_flight < flight_max &&
+	       (target->window.failures == 0 || table->failing_in_flight < failing_max);
 }
 
-void target_learn(struct target *target, bool delivered, unsigned window_max)
+int64_t target_due_ms(const struct target *target)
 {
-	target->failing = !delivered;
-	if (!delivered)
-		target->window = 1;
-	else
-		target->window = target->window < window_max / 2 ? target->window * 2 : window_max;
+	return target->next_due_ms > target->window.hold_ms ? target->next_due_ms : target->window.hold_ms;
 }

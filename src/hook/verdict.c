@@ -5,11 +5,6 @@
 
 #include <stdio.h>
 
-static enum delivery_mark verdict_of_choice(enum verdict_choice choice)
-{
-	return choice == VERDICT_ACCEPT ? DELIVERY_DELIVERED : DELIVERY_RETRY;
-}
-
 /* Reasons end in a log and in a JSON reply: whatever a receiver sent, only printable ASCII stays. */
 static void verdict_clean(char *text)
 {
@@ -18,32 +13,43 @@ static void verdict_clean(char *text)
 			*text = '?';
 }
 
-enum delivery_mark verdict_judge(const struct verdict_policy *policy, const struct http_result *result,
-				 char reason_out[DELIVERY_ERROR_BYTES_MAX + 1])
+#define VERDICT_REASON(out, ...) (void)snprintf((out)->reason, sizeof((out)->reason), __VA_ARGS__) /* too long: cut */
+
+/* A reply with status 2xx. */
+static void verdict_judge_reply(const struct verdict_policy *policy, struct str body, struct verdict *out)
 {
-	enum delivery_mark mark = DELIVERY_RETRY;
 	struct hw_callback_reply reply;
 	char reason[96];
 
-	reason_out[0] = '\0';
-	if (result->outcome != HTTP_OUTCOME_REPLIED) {
-		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "%s: %s", http_outcome_word(result->outcome),
-			       result->text); /* a text too long is cut, as below */
-	} else if (result->status < 200 || result->status > 299) {
-		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "HTTP status %d%s", result->status,
-			       result->status >= 300 && result->status <= 399 ? ": redirects are not followed" : "");
-	} else if (hw_reply_parse(result->body.ptr ? result->body.ptr : "", result->body.len, &reply, reason,
-				  sizeof(reason))) {
-		mark = verdict_of_choice(policy->on_unparsable);
-		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1, "the reply cannot be understood: %s", reason);
+	if (hw_reply_parse(body.ptr ? body.ptr : "", body.len, &reply, reason, sizeof(reason))) {
+		out->delivered = policy->on_unparsable == VERDICT_ACCEPT;
+		VERDICT_REASON(out, "the reply cannot be understood: %s", reason);
 	} else if (!reply.ok) {
-		mark = verdict_of_choice(policy->on_fail);
-		(void)snprintf(reason_out, DELIVERY_ERROR_BYTES_MAX + 1,
-			       "the receiver answered FAIL, code %lld: %.100s", (long long)reply.error_code,
+		out->delivered = policy->on_fail == VERDICT_ACCEPT;
+		VERDICT_REASON(out, "the receiver answered FAIL, code %lld: %.100s", (long long)reply.error_code,
 			       reply.error_info);
 	} else {
-		mark = DELIVERY_DELIVERED;
+		out->delivered = true;
 	}
-	verdict_clean(reason_out);
-	return mark;
+}
+
+void verdict_judge(const struct verdict_policy *policy, const struct http_result *result, struct verdict *out)
+{
+	*out = (struct verdict){0};
+	if (result->outcome != HTTP_OUTCOME_REPLIED) {
+		VERDICT_REASON(out, "%s: %s", http_outcome_word(result->outcome), result->text);
+	} else if (result->status < 200 || result->status > 299) {
+		out->slow_down = result->status == 429 || result->status == 503;
+		out->gone = result->status == 410;
+		VERDICT_REASON(out, "HTTP status %d%s", result->status,
+			       result->status >= 300 && result->status <= 399 ? ": redirects are not followed"
+			       : out->gone				      ? ": gone"
+									      : "");
+	} else {
+		verdict_judge_reply(policy, result->body, out);
+	}
+	if (!out->delivered && result->retry_after_s > 0)
+		out->asked_ms =
+			(uint64_t)(result->retry_after_s < INT32_MAX ? result->retry_after_s : INT32_MAX) * 1000;
+	verdict_clean(out->reason);
 }

@@ -14,8 +14,14 @@ struct verdict_policy {
 	enum verdict_choice on_unparsable; /* a body that is no reply */
 };
 
-/* Delivered when the status is 2xx and the reply says OK (or the policy accepts what it says); else to be retried.
- * `reason_out` gets one line for people, "" when delivered without remark. Redirects are failures. Never
- * DELIVERY_FAILED: only time ends a callback. */
-enum delivery_mark verdict_judge(const struct verdict_policy *policy, const struct http_result *result,
-				 char reason_out[DELIVERY_ERROR_BYTES_MAX + 1]);
+struct verdict {
+	bool delivered;				   /* else to be tried again: only time ends a callback */
+	bool slow_down;				   /* status 429 or 503 */
+	bool gone;				   /* status 410 */
+	uint64_t asked_ms;			   /* Retry-After of a reply that was no delivery; 0 for none */
+	char reason[DELIVERY_ERROR_BYTES_MAX + 1]; /* one line for people; "" when delivered without remark */
+};
+
+/* Delivered when the status is 2xx and the reply says OK (or the policy accepts what it says). Redirects are failures.
+ */
+void verdict_judge(const struct verdict_policy *policy, const struct http_result *result, struct verdict *out);

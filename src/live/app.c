@@ -1,6 +1,8 @@
 /* Apps as values; see app.h. */
 #include "live/app.h"
 
+#include <highwater/webhook.h>
+
 #include <assert.h>
 
 void app_config_init(struct app_config *config)
@@ -8,6 +10,8 @@ void app_config_init(struct app_config *config)
 	*config = (struct app_config){
 		.room_count_max = APP_ROOM_COUNT_MAX_DEFAULT,
 		.keys.id_next = 1,
+		.secrets.id_next = 1,
+		.signers.id_next = 1,
 		.alert = {.mode = ALERT_EVERY,
 			  .threshold_count = 1,
 			  .thresholds = {70},
@@ -36,27 +40,50 @@ int alert_policy_check(const struct alert_policy *policy, struct error *err)
 	return 0;
 }
 
-static int app_config_check_keys(const struct app_config *config, struct error *err)
+/* `what` names the list in the error's text. */
+static int app_check_keys(const struct app_keys *keys, const char *what, struct error *err)
 {
-	uint32_t id_above = config->keys.id_next;
+	uint32_t id_above = keys->id_next;
 
 	if (id_above < 1 || id_above > APP_KEY_ID_MAX)
-		return error_set(err, ERR_INVALID, "an app can be given %u keys in its life", APP_KEY_ID_MAX - 1);
-	if (config->keys.count > APP_KEY_COUNT_MAX)
-		return error_set(err, ERR_INVALID, "an app has at most %d keys", APP_KEY_COUNT_MAX);
-	for (unsigned i = 0; i < config->keys.count; i++) {
-		const struct app_key_entry *key = &config->keys.list[i];
+		return error_set(err, ERR_INVALID, "an app can be given %u %ss in its life", APP_KEY_ID_MAX - 1, what);
+	if (keys->count > APP_KEY_COUNT_MAX)
+		return error_set(err, ERR_INVALID, "an app has at most %d %ss", APP_KEY_COUNT_MAX, what);
+	for (unsigned i = 0; i < keys->count; i++) {
+		const struct app_key_entry *key = &keys->list[i];
 
 		if (key->len < APP_KEY_BYTES_MIN || key->len > HW_USERSIG_KEY_BYTES_MAX)
-			return error_set(err, ERR_INVALID, "key must have %d to %d bytes", APP_KEY_BYTES_MIN,
+			return error_set(err, ERR_INVALID, "%s must have %d to %d bytes", what, APP_KEY_BYTES_MIN,
 					 HW_USERSIG_KEY_BYTES_MAX);
 		if (!str_is_printable_ascii((struct str){key->bytes, key->len}))
-			return error_set(err, ERR_INVALID, "key must be printable ASCII");
+			return error_set(err, ERR_INVALID, "%s must be printable ASCII", what);
 		if (key->id < 1 || key->id >= id_above)
-			return error_set(err, ERR_INVALID, "ids of keys must fall, below that of the next key");
+			return error_set(err, ERR_INVALID, "ids of %ss must fall, below that of the next %s", what,
+					 what);
 		if (key->create_ms < 0 || key->expire_ms < 0)
-			return error_set(err, ERR_INVALID, "times of keys must not lie before 1970");
+			return error_set(err, ERR_INVALID, "times of %ss must not lie before 1970", what);
 		id_above = key->id;
+	}
+	return 0;
+}
+
+static int app_check_webhook_keys(const struct app_keys *keys, enum hw_webhook_kind kind, const char *what,
+				  struct error *err)
+{
+	struct hw_webhook_key parsed;
+	enum hw_webhook_kind found;
+	char reason[96];
+
+	if (app_check_keys(keys, what, err))
+		return -1;
+	for (unsigned i = 0; i < keys->count; i++) {
+		if (hw_webhook_key_parse(keys->list[i].bytes, keys->list[i].len, &parsed, reason, sizeof(reason)))
+			return error_set(err, ERR_INVALID, "%s: %s", what, reason);
+		found = parsed.kind;
+		hw_webhook_key_wipe(&parsed);
+		if (found != kind)
+			return error_set(err, ERR_INVALID, "%s must begin with %s", what,
+					 kind == HW_WEBHOOK_SECRET ? "whsec_" : "whsk_");
 	}
 	return 0;
 }
@@ -74,7 +101,12 @@ static int app_config_check_callback(const struct app_config *config, struct err
 	}
 	if (config->token_set && (config->token_len < 1 || config->token_len > HW_TOKEN_BYTES_MAX))
 		return error_set(err, ERR_INVALID, "callback token must have 1 to %d bytes", HW_TOKEN_BYTES_MAX);
-	return 0;
+	if ((unsigned)config->pause >= APP_PAUSE_COUNT || config->pause_ms < 0)
+		return error_set(err, ERR_INVALID, "unknown reason of a pause");
+	return app_check_webhook_keys(&config->secrets, HW_WEBHOOK_SECRET, "secret", err) ||
+			       app_check_webhook_keys(&config->signers, HW_WEBHOOK_PRIVATE, "private key", err)
+		       ? -1
+		       : 0;
 }
 
 int app_config_check(const struct app_config *config, struct error *err)
@@ -85,7 +117,7 @@ int app_config_check(const struct app_config *config, struct error *err)
 		return error_set(err, ERR_INVALID, "maximum number of rooms must be 0 to %u", APP_ROOM_COUNT_MAX_LIMIT);
 	if (alert_policy_check(&config->alert, err))
 		return -1;
-	if (app_config_check_keys(config, err))
+	if (app_check_keys(&config->keys, "key", err))
 		return -1;
 	if (config->admin_count > APP_ADMIN_COUNT_MAX)
 		return error_set(err, ERR_INVALID, "an app has at most %d admins", APP_ADMIN_COUNT_MAX);
@@ -95,6 +127,18 @@ int app_config_check(const struct app_config *config, struct error *err)
 					 "an admin must have 1 to %d bytes of printable ASCII without space",
 					 HW_IDENTIFIER_BYTES_MAX);
 	return app_config_check_callback(config, err);
+}
+
+const char *app_pause_word(enum app_pause pause)
+{
+	static const char *const words[] = {
+#define PAUSE_WORD(name, word) [name] = (word),
+		APP_PAUSES(PAUSE_WORD)
+#undef PAUSE_WORD
+	};
+
+	assert((unsigned)pause < APP_PAUSE_COUNT);
+	return words[pause];
 }
 
 static const char *const alert_mode_words[] = {

@@ -56,6 +56,21 @@ struct app_keys {
 	uint32_t id_next;
 };
 
+/* Are the app's callbacks held back? name, word */
+#define APP_PAUSES(X)                                                                                                  \
+	X(PAUSE_NONE, "")                                                                                              \
+	X(PAUSE_OPERATOR, "operator") /* somebody said so */                                                           \
+	X(PAUSE_GONE, "gone")	      /* the endpoint answered 410 */
+
+enum app_pause {
+#define PAUSE_ENUM(name, word) name,
+	APP_PAUSES(PAUSE_ENUM)
+#undef PAUSE_ENUM
+		APP_PAUSE_COUNT
+};
+/* Static. */
+const char *app_pause_word(enum app_pause pause);
+
 struct app_config {
 	uint32_t sdkappid;	 /* 1 to HW_SDKAPPID_MAX */
 	uint32_t number;	 /* never used twice, also when an SDKAppID is; 1 to APP_NUMBER_MAX */
@@ -74,14 +89,27 @@ struct app_config {
 	uint16_t token_len;
 	char token[HW_TOKEN_BYTES_MAX]; /* secret */
 	bool accounts_required;		/* owners and robots must have been imported; else they are made on first use */
+	struct app_keys secrets; /* Standard Webhooks secrets as text (whsec_): callbacks are signed "v1" with each */
+	struct app_keys signers; /* the same of private keys (whsk_), "v1a" */
+	bool certificate_set;	 /* requests show a client certificate; it is stored apart */
+	enum app_pause pause;	 /* of callbacks */
+	int64_t pause_ms;	 /* wall clock, since when; 0 when they run */
+};
+
+/* What is known of the app's endpoint, from the outcomes of attempts. */
+struct app_endpoint {
+	uint32_t failures;    /* attempts that failed since the last delivery */
+	int64_t failing_ms;   /* wall clock, when the first of them ended; 0 for none */
+	int64_t delivered_ms; /* wall clock of the last delivery; 0 for none */
 };
 
 struct app_state {
 	uint64_t room_count;	    /* live rooms */
 	uint64_t room_sequence;	    /* rooms ever created: the next room's id */
 	uint64_t callback_sequence; /* callbacks ever made: the next one's id, without gaps */
-	uint64_t callback_pending;  /* callbacks neither delivered nor failed */
+	uint64_t callback_pending;  /* callbacks that wait: neither delivered nor superseded nor failed */
 	uint8_t alert_level;	    /* percent of the highest line that has alerted and is not re-armed; 0 for none */
+	struct app_endpoint endpoint;
 };
 
 /* The defaults of a new app; keys, admins and sdkappid are empty. */

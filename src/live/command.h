@@ -26,6 +26,14 @@ enum command_type {
 	COMMAND_MEMBERS_REMOVE,
 	COMMAND_ACCOUNT_IMPORT,
 	COMMAND_DELIVERY_MARK,
+	COMMAND_CALLBACK_PAUSE,
+	COMMAND_CALLBACK_RESUME,
+	COMMAND_CALLBACK_TEST,	 /* an alert that says how things are, to see whether it arrives */
+	COMMAND_CALLBACK_REPLAY, /* final callbacks wait again */
+	COMMAND_SECRET_ROTATE,
+	COMMAND_SECRET_REVOKE,
+	COMMAND_CERTIFICATE_SET,
+	COMMAND_CERTIFICATE_DELETE, /* without one: fine */
 };
 
 /* Who caused the command. The views must live until the command is done. */
@@ -54,9 +62,10 @@ enum app_field {
 };
 
 enum delivery_mark {
-	DELIVERY_DELIVERED, /* final */
-	DELIVERY_RETRY,	    /* try again at due_ms */
-	DELIVERY_FAILED,    /* final: retries used up */
+	DELIVERY_DELIVERED,  /* final */
+	DELIVERY_RETRY,	     /* try again at due_ms */
+	DELIVERY_FAILED,     /* final: retries used up */
+	DELIVERY_SUPERSEDED, /* final: a newer alert takes its place; nothing was sent */
 };
 
 /* An account and what was imported with it. */
@@ -83,7 +92,13 @@ struct delivery_result {
 	int64_t attempt_ms;			  /* when this attempt ended */
 	int32_t http_status;			  /* 0 when no reply came */
 	char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* "" when delivered */
+	bool sent;				  /* a request went out: the outcome tells of the endpoint */
+	bool gone;				  /* the endpoint answered 410: it is paused */
+	struct str log; /* the attempts made, as hook/log.h writes them; ptr NULL: as it was */
 };
+
+#define REPLAY_COUNT_MAX 100		  /* callbacks of one command */
+#define CERTIFICATE_BYTES_MAX (16 * 1024) /* of a chain in PEM, and of a key */
 
 struct command {
 	enum command_type type;
@@ -141,11 +156,30 @@ struct command {
 			size_t count;			/* at most ACCOUNT_IMPORT_COUNT_MAX */
 		} account_import;
 		struct delivery_result delivery;
+		struct {
+			const int64_t *ids; /* no id twice; those that are not there, or wait, are left out */
+			size_t count;	    /* at most REPLAY_COUNT_MAX */
+		} replay;
+		struct {
+			bool private_key;   /* one of app_config.signers, else of secrets */
+			struct str text;    /* secret, checked by hw_webhook_key_parse */
+			int64_t overlap_ms; /* as of key_rotate */
+		} secret_rotate;
+		struct {
+			bool private_key;
+			uint32_t id;
+		} secret_revoke;
+		struct {
+			struct str chain; /* PEM, checked; at most CERTIFICATE_BYTES_MAX, as the key */
+			struct str key;	  /* secret */
+		} certificate;
 	} u;
 
 	/* the answer, filled by live_step or by the engine when the command was not executed */
 	int code;	     /* enum hw_code */
 	char text[192];	     /* "" or what is wrong, for the person who asked */
 	uint64_t room_count; /* of the app after the command, for those that succeed */
-	uint32_t key_id;     /* of the key that COMMAND_KEY_ROTATE made */
+	uint32_t key_id;     /* of the key that COMMAND_KEY_ROTATE or COMMAND_SECRET_ROTATE made */
+	int64_t callback_id; /* of the callback that COMMAND_CALLBACK_TEST made */
+	uint64_t count;	     /* of callbacks that COMMAND_CALLBACK_REPLAY set going */
 };

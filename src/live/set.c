@@ -17,6 +17,7 @@ void live_set_init(struct live_set *set, struct arena *arena, struct hash_key ke
 	set->app_buckets = arena_array(arena, buckets, sizeof(*set->app_buckets));
 	set->room_buckets = arena_array(arena, buckets, sizeof(*set->room_buckets));
 	set->account_buckets = arena_array(arena, buckets, sizeof(*set->account_buckets));
+	set->delivery_buckets = arena_array(arena, buckets, sizeof(*set->delivery_buckets));
 	set->callbacks = arena_array(arena, command_count * LIVE_CALLBACKS_PER_COMMAND, sizeof(*set->callbacks));
 	set->marks = arena_array(arena, command_count, sizeof(*set->marks));
 }
@@ -110,6 +111,35 @@ static void live_set_add_account(struct live_set *set, struct live_app *app, str
 	set->accounts = account;
 }
 
+static size_t live_set_delivery_bucket(const struct live_set *set, int64_t id)
+{
+	return hash_bytes(set->hash_key, &id, sizeof(id)) & set->bucket_mask;
+}
+
+struct live_delivery *live_set_delivery(const struct live_set *set, int64_t id)
+{
+	struct live_delivery *delivery = set->delivery_buckets[live_set_delivery_bucket(set, id)];
+
+	while (delivery && delivery->id != id)
+		delivery = delivery->hash_next;
+	return delivery;
+}
+
+static void live_set_add_delivery(struct live_set *set, int64_t id)
+{
+	size_t bucket = live_set_delivery_bucket(set, id);
+	struct live_delivery *delivery;
+
+	if (live_set_delivery(set, id))
+		return;
+	delivery = arena_new(set->arena, struct live_delivery);
+	delivery->id = id;
+	delivery->hash_next = set->delivery_buckets[bucket];
+	set->delivery_buckets[bucket] = delivery;
+	delivery->next = set->deliveries;
+	set->deliveries = delivery;
+}
+
 /* The kinds of items that a command for a room reads or changes. */
 static unsigned live_set_items_needed(const struct command *command)
 {
@@ -162,6 +192,8 @@ void live_set_touch(struct live_set *set, const struct command *command)
 	if (command->room_id.len)
 		live_set_add_room(set, app, command->room_id)->items_needed |= live_set_items_needed(command);
 	live_set_touch_accounts(set, app, command);
+	for (size_t i = 0; command->type == COMMAND_CALLBACK_REPLAY && i < command->u.replay.count; i++)
+		live_set_add_delivery(set, command->u.replay.ids[i]);
 }
 
 void live_room_add_item(struct live_set *set, struct live_room *room, enum item_kind kind, struct live_item **last,

@@ -7,6 +7,14 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "live/command.h"
+#include "live/delivery.h"
+
+/* Must delivery be told of what a batch did to an app? */
+enum delivery_wake {
+	WAKE_NONE,
+	WAKE_NEW, /* there is something to deliver */
+	WAKE_NOW, /* the same, and whatever made its endpoint wait shall not count: it was changed, resumed or asked for */
+};
 
 struct live_app {
 	uint32_t sdkappid;
@@ -18,6 +26,10 @@ struct live_app {
 	bool config_changed;
 	bool state_changed;
 	bool pending_cancelled; /* the app was deleted: its waiting callbacks end as failed */
+	bool certificate_changed;
+	struct str certificate;	    /* PEM chain; empty: none any more */
+	struct str certificate_key; /* secret */
+	enum delivery_wake wake;
 	struct live_app *hash_next;
 };
 
@@ -73,7 +85,18 @@ struct live_callback {
 	struct str client_ip;
 	struct str body;
 	int64_t event_ms; /* wall clock */
-	int64_t due_ms;	  /* of the first attempt, on the clock of deadlines: a step of the other one changes nothing */
+};
+
+/* A stored callback that a command names. */
+struct live_delivery {
+	int64_t id;
+	bool exists;
+	enum callback_state state; /* as loaded, until it is replayed */
+	bool replayed; /* waits again: state, due_ms, base_ms and base_attempts are set anew, replays counts one more */
+	int64_t replay_ms; /* wall clock: its schedule starts then */
+	int64_t due_ms;	   /* clock of deadlines */
+	struct live_delivery *next;
+	struct live_delivery *hash_next;
 };
 
 #define LIVE_CALLBACKS_PER_COMMAND 2 /* a creation may make its own and the alert */
@@ -94,6 +117,8 @@ struct live_set {
 	size_t callback_count;
 	const struct delivery_result **marks; /* in order; borrowed from the commands */
 	size_t mark_count;
+	struct live_delivery *deliveries; /* newest touch first */
+	struct live_delivery **delivery_buckets;
 	size_t capacity;	  /* of the arrays of apps, rooms and marks: the number of commands */
 	uint32_t app_number_next; /* loaded when needs_app_number */
 	bool needs_app_number;
@@ -108,6 +133,7 @@ void live_set_touch(struct live_set *set, const struct command *command);
 struct live_app *live_set_app(const struct live_set *set, uint32_t sdkappid);
 struct live_room *live_set_room(const struct live_set *set, uint32_t sdkappid, struct str room_id);
 struct live_account *live_set_account(const struct live_set *set, uint32_t sdkappid, struct str name);
+struct live_delivery *live_set_delivery(const struct live_set *set, int64_t id);
 /* For stores: a loaded item, to be added in the order of names. Text must live as long as the set. */
 void live_room_add_item(struct live_set *set, struct live_room *room, enum item_kind kind, struct live_item **last,
 			struct live_item item);

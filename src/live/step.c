@@ -1,5 +1,5 @@
-/* Executes commands on a loaded set; see step.h. Apps, their configuration and marks of deliveries stand here; rooms in
- * step_room.c, what they keep in step_item.c.
+/* Executes commands on a loaded set; see step.h. Apps and their configuration stand here; callbacks on their way in
+ * step_delivery.c, rooms in step_room.c, what they keep in step_item.c.
  *
  * Callbacks are rows of the same batch, so each is stored with what caused it or not at all. */
 #include "live/alert.h"
@@ -43,15 +43,20 @@ void step_add_callback(struct live_set *set, struct live_app *app, const struct 
 		.client_ip = command->origin.client_ip,
 		.body = body,
 		.event_ms = command->origin.wall_ms,
-		.due_ms = command->origin.steady_ms,
 	};
 	app->state.callback_pending++;
 	app->state_changed = true;
+	step_wake(app, WAKE_NEW);
 }
 
-/* Adds an alert for `line` percent. Returns false, and leaves the line armed, when the app has it not switched on. */
-static bool step_add_alert(struct live_set *set, struct live_app *app, const struct command *command,
-			   struct str operator_account, unsigned line)
+void step_wake(struct live_app *app, enum delivery_wake wake)
+{
+	if (wake > app->wake)
+		app->wake = wake;
+}
+
+bool step_add_alert(struct live_set *set, struct live_app *app, const struct command *command,
+		    struct str operator_account, unsigned line)
 {
 	struct hw_alert alert = {.event_time_ms = command->origin.wall_ms,
 				 .room_count = app->state.room_count,
@@ -85,8 +90,7 @@ void step_evaluate_alert(struct live_set *set, struct live_app *app, const struc
 	app->state_changed = true;
 }
 
-/* A copy of the configuration, in the arena. */
-static struct app_config *step_copy(struct live_set *set, const struct live_app *app)
+struct app_config *step_copy(struct live_set *set, const struct live_app *app)
 {
 	struct app_config *config = arena_new(set->arena, struct app_config);
 
@@ -94,8 +98,7 @@ static struct app_config *step_copy(struct live_set *set, const struct live_app 
 	return config;
 }
 
-/* The same, as the app's configuration from now on. */
-static struct app_config *step_edit(struct live_set *set, struct live_app *app)
+struct app_config *step_edit(struct live_set *set, struct live_app *app)
 {
 	struct app_config *config = step_copy(set, app);
 
@@ -122,6 +125,8 @@ static void step_app_create(struct live_set *set, struct live_app *app, struct c
 	config->number = set->app_number_next++;
 	config->create_ms = command->origin.wall_ms;
 	app_key_stamp(&config->keys, command->origin.wall_ms);
+	app_key_stamp(&config->secrets, command->origin.wall_ms);
+	app_key_stamp(&config->signers, command->origin.wall_ms);
 	set->app_number_used = true;
 	app->exists = true;
 	app->config = config;
@@ -158,8 +163,7 @@ static void step_merge(struct app_config *config, unsigned fields, const struct 
 		config->accounts_required = from->accounts_required;
 }
 
-/* Makes `config` the app's when it is in bounds as a whole. Returns 0, or -1 with the answer given. */
-static int step_use(struct live_app *app, const struct app_config *config, struct command *command)
+int step_use(struct live_app *app, const struct app_config *config, struct command *command)
 {
 	struct error err;
 
@@ -230,6 +234,8 @@ static void step_app_delete(struct live_set *set, struct live_app *app, struct c
 	}
 	app->exists = false;
 	app->pending_cancelled = true;
+	app->certificate_changed = false; /* goes with the app */
+	step_wake(app, WAKE_NOW);	  /* delivery forgets it, also if it was told to wait */
 	for (struct live_account *account = set->accounts; account; account = account->next)
 		if (account->app == app) /* an app made anew has none of them */
 			account->exists = account->exists_before = false;
@@ -253,6 +259,11 @@ static void step_callback_set(struct live_set *set, struct live_app *app, struct
 	(void)str_copy(config->callback_url, sizeof(config->callback_url),
 		       command->u.callback.url); /* checked by the API */
 	config->callback_commands = command->u.callback.commands;
+	if (config->pause == PAUSE_GONE) { /* it was the old address that had gone */
+		config->pause = PAUSE_NONE;
+		config->pause_ms = 0;
+	}
+	step_wake(app, WAKE_NOW);
 	step_ok(command, app);
 }
 
@@ -289,23 +300,6 @@ static void step_token_set(struct live_set *set, struct live_app *app, struct co
 	step_ok(command, app);
 }
 
-static void step_delivery_mark(struct live_set *set, struct live_app *app, struct command *command)
-{
-	const struct delivery_result *result = &command->u.delivery;
-
-	if (app_id_number(result->callback_id) != app->config->number) {
-		step_answer(command, HW_UNKNOWN_SDKAPPID, "the app of this callback was deleted");
-		return;
-	}
-	assert(set->mark_count < set->capacity);
-	set->marks[set->mark_count++] = result;
-	if (result->mark != DELIVERY_RETRY && app->state.callback_pending > 0) { /* 0: a file that was tampered with */
-		app->state.callback_pending--;
-		app->state_changed = true;
-	}
-	step_ok(command, app);
-}
-
 /* clang-format off */
 static step_function *const step_functions[] = {
 	[COMMAND_APP_CREATE] = step_app_create,
@@ -327,6 +321,14 @@ static step_function *const step_functions[] = {
 	[COMMAND_MEMBERS_REMOVE] = step_members_remove,
 	[COMMAND_ACCOUNT_IMPORT] = step_account_import,
 	[COMMAND_DELIVERY_MARK] = step_delivery_mark,
+	[COMMAND_CALLBACK_PAUSE] = step_callback_pause,
+	[COMMAND_CALLBACK_RESUME] = step_callback_resume,
+	[COMMAND_CALLBACK_TEST] = step_callback_test,
+	[COMMAND_CALLBACK_REPLAY] = step_callback_replay,
+	[COMMAND_SECRET_ROTATE] = step_secret_rotate,
+	[COMMAND_SECRET_REVOKE] = step_secret_revoke,
+	[COMMAND_CERTIFICATE_SET] = step_certificate_set,
+	[COMMAND_CERTIFICATE_DELETE] = step_certificate_delete,
 };
 /* clang-format on */
 
@@ -338,6 +340,8 @@ void live_step(struct live_set *set, struct command **commands, size_t count)
 
 		assert(app);
 		command->room_count = 0;
+		command->count = 0;
+		command->callback_id = 0;
 		if (!app->exists && command->type != COMMAND_APP_CREATE) {
 			step_answer(command, HW_UNKNOWN_SDKAPPID, "SDKAppID %" PRIu32 " does not exist", app->sdkappid);
 			continue;

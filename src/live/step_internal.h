@@ -9,11 +9,33 @@ void step_ok(struct command *command, const struct live_app *app);
 /* Stores a callback with the batch; its switch must be on. `body` must live as long as the set. */
 void step_add_callback(struct live_set *set, struct live_app *app, const struct command *command,
 		       enum hw_callback which, struct str body, unsigned threshold);
+/* Adds an alert for `line` percent, 0 for a test. Returns false, and leaves the line armed, when the app has it not
+ * switched on. */
+bool step_add_alert(struct live_set *set, struct live_app *app, const struct command *command,
+		    struct str operator_account, unsigned line);
+/* Delivery shall be told of the app when the batch is stored. */
+void step_wake(struct live_app *app, enum delivery_wake wake);
+/* A copy of the configuration, in the arena. */
+struct app_config *step_copy(struct live_set *set, const struct live_app *app);
+/* The same, as the app's configuration from now on. */
+struct app_config *step_edit(struct live_set *set, struct live_app *app);
+/* Makes `config` the app's when it is in bounds as a whole. Returns 0, or -1 with the answer given. */
+MUST_CHECK int step_use(struct live_app *app, const struct app_config *config, struct command *command);
 /* Looks at the alert policy after the count or the configuration has changed. */
 void step_evaluate_alert(struct live_set *set, struct live_app *app, const struct command *command, bool created);
 
 typedef void step_function(struct live_set *set, struct live_app *app, struct command *command);
 
+/* step_delivery.c */
+step_function step_delivery_mark;
+step_function step_callback_pause;
+step_function step_callback_resume;
+step_function step_callback_test;
+step_function step_callback_replay;
+step_function step_secret_rotate;
+step_function step_secret_revoke;
+step_function step_certificate_set;
+step_function step_certificate_delete;
 /* step_room.c */
 step_function step_room_create;
 step_function step_room_destroy;

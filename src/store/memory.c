@@ -2,7 +2,7 @@
  *
  * It keeps what SQLite would keep in search trees under one lock, and nothing survives the process. Lists walk a
  * whole tree: correct, not fast. The transaction of load and commit needs no undo, because a commit cannot fail here.
- * Readers stand in memory_reader.c.
+ * Readers stand in memory_reader.c, all about callbacks in memory_callbacks.c.
  */
 #include "base/mem.h"
 #include "store/memory_internal.h"
@@ -13,8 +13,8 @@
 
 static int memory_compare_apps(const void *a, const void *b)
 {
-	uint32_t left = ((const struct store_app *)a)->config.sdkappid;
-	uint32_t right = ((const struct store_app *)b)->config.sdkappid;
+	uint32_t left = ((const struct memory_app *)a)->row.config.sdkappid;
+	uint32_t right = ((const struct memory_app *)b)->row.config.sdkappid;
 
 	return left < right ? -1 : left > right;
 }
@@ -39,33 +39,24 @@ static int memory_compare_accounts(const void *a, const void *b)
 	return str_compare(left->name, right->name);
 }
 
-static int memory_compare_callbacks(const void *a, const void *b)
-{
-	int64_t left = ((const struct store_callback *)a)->id;
-	int64_t right = ((const struct store_callback *)b)->id;
-
-	return left < right ? -1 : left > right;
-}
-
-static struct str memory_dup(struct str s)
+struct str memory_dup(struct str s)
 {
 	return (struct str){mem_dup(s.ptr, s.len), s.len};
 }
 
-static void memory_drop(struct str s)
+void memory_drop(struct str s)
 {
 	mem_free((void *)(uintptr_t)s.ptr); /* made by memory_dup */
 }
 
-struct store_app *memory_app(struct memory_store *store, uint32_t sdkappid)
+struct memory_app *memory_app(struct memory_store *store, uint32_t sdkappid)
 {
-	struct store_app *key = mem_zalloc(sizeof(*key));
+	struct memory_app key; /* only the compared field is read */
 	void *node;
 
-	key->config.sdkappid = sdkappid;
-	node = tfind(key, &store->apps, memory_compare_apps);
-	mem_free(key);
-	return node ? *(struct store_app **)node : NULL;
+	key.row.config.sdkappid = sdkappid;
+	node = tfind(&key, &store->apps, memory_compare_apps);
+	return node ? *(struct memory_app **)node : NULL;
 }
 
 struct memory_room *memory_room(struct memory_store *store, uint32_t number, struct str room_id)
@@ -128,14 +119,14 @@ static int memory_load(struct store *base, struct live_set *set, struct error *e
 	(void)err; /* cannot fail */
 	for (size_t i = 0; i < set->app_count; i++) {
 		struct live_app *app = set->apps[i];
-		struct store_app *found = memory_app(store, app->sdkappid);
+		struct memory_app *found = memory_app(store, app->sdkappid);
 
 		if (!found)
 			continue;
 		app->exists = app->exists_before = true;
-		app->number_before = found->config.number;
-		app->config = &found->config;
-		app->state = found->state;
+		app->number_before = found->row.config.number;
+		app->config = &found->row.config;
+		app->state = found->row.state;
 	}
 	for (size_t i = 0; i < set->room_count; i++)
 		if (set->rooms[i]->app->exists)
@@ -143,8 +134,19 @@ static int memory_load(struct store *base, struct live_set *set, struct error *e
 	for (struct live_account *account = set->accounts; account; account = account->next)
 		if (account->app->exists)
 			memory_load_account(store, set, account);
+	memory_load_deliveries(store, set);
 	set->app_number_next = store->app_number_next;
+	store->in_batch = true;
 	return 0;
+}
+
+static void memory_free_app(void *ptr)
+{
+	struct memory_app *app = ptr;
+
+	memory_drop(app->certificate);
+	memory_drop(app->certificate_key);
+	mem_free(app);
 }
 
 static void memory_free_item(struct memory_item *item)
@@ -180,16 +182,6 @@ static void memory_free_room(void *ptr)
 		}
 	}
 	mem_free(room);
-}
-
-static void memory_free_callback(void *ptr)
-{
-	struct store_callback *callback = ptr;
-
-	memory_drop(callback->client_ip);
-	memory_drop(callback->body);
-	memory_drop(callback->error);
-	mem_free(callback);
 }
 
 static void memory_add_room(struct memory_store *store, const struct live_room *room)
@@ -315,89 +307,34 @@ static void memory_drop_accounts(struct memory_store *store, uint32_t number)
 	} while (find.found);
 }
 
-static void memory_add_callback(struct memory_store *store, const struct live_callback *callback)
-{
-	struct store_callback *made = mem_zalloc(sizeof(*made));
-	void *node;
-
-	*made = (struct store_callback){
-		.id = callback->id,
-		.sdkappid = callback->sdkappid,
-		.command = callback->command,
-		.threshold = callback->threshold,
-		.platform = callback->platform,
-		.client_ip = memory_dup(callback->client_ip),
-		.body = memory_dup(callback->body),
-		.event_ms = callback->event_ms,
-		.due_ms = callback->due_ms,
-		.error = memory_dup(STR("")),
-	};
-	node = tsearch(made, &store->callbacks, memory_compare_callbacks);
-	assert(node && *(struct store_callback **)node == made);
-}
-
-static void memory_mark(struct memory_store *store, const struct delivery_result *result)
-{
-	struct store_callback key = {.id = result->callback_id};
-	void *node = tfind(&key, &store->callbacks, memory_compare_callbacks);
-	struct store_callback *callback = node ? *(struct store_callback **)node : NULL;
-
-	if (!callback || callback->state != CALLBACK_PENDING)
-		return;
-	callback->state = result->mark == DELIVERY_DELIVERED ? CALLBACK_DELIVERED
-			  : result->mark == DELIVERY_FAILED  ? CALLBACK_FAILED
-							     : CALLBACK_PENDING;
-	callback->attempts = result->attempts;
-	callback->due_ms = result->due_ms;
-	callback->attempt_ms = result->attempt_ms;
-	callback->http_status = result->http_status;
-	memory_drop(callback->error);
-	callback->error = memory_dup(str_c(result->error));
-}
-
-struct memory_cancel {
-	uint32_t sdkappid;
-	int64_t below_id;
-};
-
-static void memory_cancel_one(const void *node, VISIT visit, void *context)
-{
-	struct store_callback *callback = *(struct store_callback *const *)node;
-	const struct memory_cancel *cancel = context;
-
-	if ((visit != postorder && visit != leaf) || callback->sdkappid != cancel->sdkappid ||
-	    callback->id >= cancel->below_id || callback->state != CALLBACK_PENDING)
-		return;
-	callback->state = CALLBACK_FAILED;
-	memory_drop(callback->error);
-	callback->error = memory_dup(STR("app deleted"));
-}
-
 static void memory_write_app(struct memory_store *store, const struct live_app *app)
 {
-	struct store_app *row = memory_app(store, app->sdkappid);
+	struct memory_app *row = memory_app(store, app->sdkappid);
 
-	if (app->pending_cancelled) {
-		struct memory_cancel cancel = {app->sdkappid, live_app_cancel_below(app)};
-
-		twalk_r(store->callbacks, memory_cancel_one, &cancel);
-	}
+	if (app->pending_cancelled)
+		memory_cancel_callbacks(store, app);
 	if (live_app_is_gone(app)) {
 		memory_drop_accounts(store, app->number_before);
 		tdelete(row, &store->apps, memory_compare_apps);
-		mem_free(row);
+		memory_free_app(row);
 		row = NULL;
 	}
 	if (!app->exists)
 		return;
 	if (!row) {
 		row = mem_zalloc(sizeof(*row));
-		row->config.sdkappid = app->sdkappid;
+		row->row.config.sdkappid = app->sdkappid;
 		(void)tsearch(row, &store->apps, memory_compare_apps); /* was not there */
 	}
-	if (app->config != &row->config)
-		row->config = *app->config;
-	row->state = app->state;
+	if (app->config != &row->row.config)
+		row->row.config = *app->config;
+	row->row.state = app->state;
+	if (app->certificate_changed) {
+		memory_drop(row->certificate);
+		memory_drop(row->certificate_key);
+		row->certificate = memory_dup(app->certificate);
+		row->certificate_key = memory_dup(app->certificate_key);
+	}
 }
 
 static int memory_commit(struct store *base, struct live_set *set, struct error *err)
@@ -410,30 +347,33 @@ static int memory_commit(struct store *base, struct live_set *set, struct error 
 		memory_write_room(store, set->rooms[i]);
 	for (const struct live_account *account = set->accounts; account; account = account->next)
 		memory_write_account(store, account);
-	for (size_t i = 0; i < set->callback_count; i++)
-		memory_add_callback(store, &set->callbacks[i]);
-	for (size_t i = 0; i < set->mark_count; i++)
-		memory_mark(store, set->marks[i]);
+	memory_write_callbacks(store, set);
 	for (size_t i = 0; i < set->app_count; i++)
 		memory_write_app(store, set->apps[i]);
 	store->app_number_next = set->app_number_next;
 	pthread_rwlock_unlock(&store->lock);
+	store->in_batch = false;
 	return 0;
 }
 
-static void memory_nothing(struct store *base)
+static void memory_abandon(struct store *base)
 {
-	(void)base; /* nothing to end, nothing to tidy */
+	((struct memory_store *)base)->in_batch = false; /* nothing was changed yet */
+}
+
+static void memory_tidy(struct store *base)
+{
+	(void)base; /* nothing to do */
 }
 
 static void memory_close(struct store *base)
 {
 	struct memory_store *store = (struct memory_store *)base;
 
-	tdestroy(store->apps, mem_free);
+	tdestroy(store->apps, memory_free_app);
 	tdestroy(store->rooms, memory_free_room);
 	tdestroy(store->accounts, memory_free_account);
-	tdestroy(store->callbacks, memory_free_callback);
+	memory_free_callbacks(store);
 	(void)pthread_rwlock_destroy(&store->lock); /* unlocked */
 	mem_free(store);
 }
@@ -441,8 +381,9 @@ static void memory_close(struct store *base)
 static const struct store_ops memory_ops = {
 	.load = memory_load,
 	.commit = memory_commit,
-	.abandon = memory_nothing,
-	.tidy = memory_nothing,
+	.abandon = memory_abandon,
+	.tidy = memory_tidy,
+	.prune = memory_prune,
 	.close = memory_close,
 	.reader_open = memory_reader_open,
 };

@@ -1,5 +1,5 @@
 #pragma once
-/* What the two files of the memory store share. */
+/* What the files of the memory store share. */
 #include "store/store_ops.h"
 
 #include <pthread.h>
@@ -23,19 +23,61 @@ struct memory_account {
 	int64_t create_ms;
 };
 
+struct memory_app {
+	struct store_app row;
+	struct str certificate; /* owned, as the key; empty for none */
+	struct str certificate_key;
+};
+
 struct memory_store {
 	struct store base;
 	pthread_rwlock_t lock;
-	void *apps;	 /* struct store_app by sdkappid */
-	void *rooms;	 /* struct memory_room by number and room_id */
-	void *accounts;	 /* struct memory_account by number and name */
-	void *callbacks; /* struct store_callback by id; its text is owned */
+	void *apps;			   /* struct memory_app by sdkappid */
+	void *rooms;			   /* struct memory_room by number and room_id */
+	void *accounts;			   /* struct memory_account by number and name */
+	struct store_callback **callbacks; /* by id; their text is owned */
+	size_t callback_count;
+	size_t callback_capacity;
 	uint32_t app_number_next;
+	bool in_batch; /* loaded, and neither committed nor abandoned */
 };
 
+struct memory_reader {
+	struct store_reader base;
+	struct memory_store *store;
+};
+
+/* Text of its own, and its end. */
+struct str memory_dup(struct str s);
+void memory_drop(struct str s);
+
 /* NULL when there is none. The lock is held, or the caller is the writer. */
-struct store_app *memory_app(struct memory_store *store, uint32_t sdkappid);
+struct memory_app *memory_app(struct memory_store *store, uint32_t sdkappid);
 struct memory_room *memory_room(struct memory_store *store, uint32_t number, struct str room_id);
 struct memory_account *memory_account(struct memory_store *store, uint32_t number, struct str name);
 
 int memory_reader_open(struct store *base, struct store_reader **reader_out, struct error *err);
+
+/* ---- callbacks (memory_callbacks.c) ---- */
+
+/* The write side's; the lock is held for writing, but for the load. */
+void memory_load_deliveries(const struct memory_store *store, struct live_set *set);
+void memory_write_callbacks(struct memory_store *store, const struct live_set *set);
+void memory_cancel_callbacks(struct memory_store *store, const struct live_app *app);
+void memory_free_callbacks(struct memory_store *store);
+int memory_prune(struct store *base, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
+		 struct error *err);
+
+int memory_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
+			void *context, struct error *err);
+int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
+			 struct store_callback *callback_out, struct error *err);
+int memory_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,
+			size_t *count_out, struct error *err);
+int memory_callback_get(struct store_reader *base, struct arena *arena, int64_t id, struct store_callback *callback_out,
+			struct error *err);
+int memory_alert_newest(struct store_reader *base, uint32_t sdkappid, uint8_t threshold, int64_t *id_out,
+			struct error *err);
+int memory_callback_list(struct store_reader *base, struct arena *arena, const struct store_callback_filter *filter,
+			 size_t limit, struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
+			 struct error *err);

@@ -4,23 +4,15 @@
 
 #include <search.h>
 
-struct memory_reader {
-	struct store_reader base;
-	struct memory_store *store;
-};
-
 struct memory_walk {
 	void (*each_app)(void *context, const struct store_app *app);
-	void (*each_pending)(void *context, uint32_t sdkappid, int64_t due_ms);
 	void *context;
 	struct arena *arena;
 	uint32_t number;
-	uint32_t sdkappid;
 	int64_t before_id;
 	bool visible_only;
 	size_t limit;
 	struct store_room *rooms;
-	struct store_callback *callbacks;
 	size_t count;
 	uint64_t total;
 };
@@ -30,7 +22,7 @@ static void memory_walk_apps(const void *node, VISIT visit, void *context)
 	struct memory_walk *walk = context;
 
 	if (visit == postorder || visit == leaf)
-		walk->each_app(walk->context, *(struct store_app *const *)node);
+		walk->each_app(walk->context, &(*(struct memory_app *const *)node)->row);
 }
 
 static int memory_app_each(struct store_reader *base, void (*each)(void *context, const struct store_app *app),
@@ -49,13 +41,13 @@ static int memory_app_each(struct store_reader *base, void (*each)(void *context
 static int memory_app_get(struct store_reader *base, uint32_t sdkappid, struct store_app *app_out, struct error *err)
 {
 	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct store_app *app;
+	struct memory_app *app;
 
 	(void)err; /* cannot fail */
 	pthread_rwlock_rdlock(&store->lock);
 	app = memory_app(store, sdkappid);
 	if (app)
-		*app_out = *app;
+		*app_out = app->row;
 	pthread_rwlock_unlock(&store->lock);
 	return app ? 1 : 0;
 }
@@ -67,16 +59,6 @@ static struct store_room memory_copy_room(struct arena *arena, const struct stor
 	copy.room_id = arena_dup(arena, row->room_id);
 	copy.owner = arena_dup(arena, row->owner);
 	copy.info = arena_dup(arena, row->info);
-	return copy;
-}
-
-static struct store_callback memory_copy_callback(struct arena *arena, const struct store_callback *row)
-{
-	struct store_callback copy = *row;
-
-	copy.client_ip = arena_dup(arena, row->client_ip);
-	copy.body = arena_dup(arena, row->body);
-	copy.error = arena_dup(arena, row->error);
 	return copy;
 }
 
@@ -201,98 +183,23 @@ static int memory_room_count(struct store_reader *base, uint32_t number, uint64_
 	return 0;
 }
 
-/* One call per app: ids rise by app, so the callbacks of one app are neighbours in the tree. */
-static void memory_walk_due(const void *node, VISIT visit, void *context)
+static int memory_certificate_get(struct store_reader *base, struct arena *arena, uint32_t sdkappid,
+				  struct str *chain_out, struct str *key_out, struct error *err)
 {
-	const struct store_callback *callback = *(struct store_callback *const *)node;
-	struct memory_walk *walk = context;
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	const struct memory_app *app;
+	int found;
 
-	if ((visit != postorder && visit != leaf) || callback->state != CALLBACK_PENDING)
-		return;
-	if (walk->sdkappid == callback->sdkappid) {
-		if (callback->due_ms < walk->before_id)
-			walk->before_id = callback->due_ms;
-		return;
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	app = memory_app(store, sdkappid);
+	found = app && app->certificate.len > 0;
+	if (found) {
+		*chain_out = arena_dup(arena, app->certificate);
+		*key_out = arena_dup(arena, app->certificate_key);
 	}
-	if (walk->sdkappid)
-		walk->each_pending(walk->context, walk->sdkappid, walk->before_id);
-	walk->sdkappid = callback->sdkappid;
-	walk->before_id = callback->due_ms;
-}
-
-static int memory_pending_each(struct store_reader *base,
-			       void (*each)(void *context, uint32_t sdkappid, int64_t due_ms), void *context,
-			       struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.each_pending = each, .context = context};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_due, &walk);
-	if (walk.sdkappid)
-		each(context, walk.sdkappid, walk.before_id);
 	pthread_rwlock_unlock(&store->lock);
-	return 0;
-}
-
-static bool memory_before(const struct memory_walk *walk, const struct store_callback *a,
-			  const struct store_callback *b)
-{
-	if (!walk->sdkappid) /* a list: newest first */
-		return a->id > b->id;
-	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->id < b->id;
-}
-
-static void memory_walk_callbacks(const void *node, VISIT visit, void *context)
-{
-	const struct store_callback *callback = *(struct store_callback *const *)node;
-	struct memory_walk *walk = context;
-	size_t at;
-
-	if (visit != postorder && visit != leaf)
-		return;
-	if (walk->sdkappid ? callback->sdkappid != walk->sdkappid || callback->state != CALLBACK_PENDING
-			   : app_id_number(callback->id) != walk->number || callback->id >= walk->before_id)
-		return;
-	for (at = walk->count; at > 0 && memory_before(walk, callback, &walk->callbacks[at - 1]); at--)
-		if (at < walk->limit)
-			walk->callbacks[at] = walk->callbacks[at - 1];
-	if (at >= walk->limit)
-		return;
-	walk->callbacks[at] = memory_copy_callback(walk->arena, callback);
-	if (walk->count < walk->limit)
-		walk->count++;
-}
-
-static int memory_callback_pending(struct store_reader *base, struct arena *arena, uint32_t sdkappid, size_t limit,
-				   struct store_callback *callbacks_out, size_t *count_out, struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {.arena = arena, .sdkappid = sdkappid, .limit = limit, .callbacks = callbacks_out};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_callbacks, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.count;
-	return 0;
-}
-
-static int memory_callback_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
-				size_t limit, struct store_callback *callbacks_out, size_t *count_out,
-				struct error *err)
-{
-	struct memory_store *store = ((struct memory_reader *)base)->store;
-	struct memory_walk walk = {
-		.arena = arena, .number = number, .before_id = before_id, .limit = limit, .callbacks = callbacks_out};
-
-	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->callbacks, memory_walk_callbacks, &walk);
-	pthread_rwlock_unlock(&store->lock);
-	*count_out = walk.count;
-	return 0;
+	return found;
 }
 
 static void memory_reader_close(struct store_reader *base)
@@ -309,9 +216,13 @@ static const struct store_reader_ops memory_reader_ops = {
 	.room_items = memory_room_items,
 	.account_get = memory_account_get,
 	.room_count = memory_room_count,
-	.pending_each = memory_pending_each,
-	.callback_pending = memory_callback_pending,
+	.waiting_each = memory_waiting_each,
+	.callback_next = memory_callback_next,
+	.callback_due = memory_callback_due,
+	.callback_get = memory_callback_get,
+	.alert_newest = memory_alert_newest,
 	.callback_list = memory_callback_list,
+	.certificate_get = memory_certificate_get,
 };
 
 int memory_reader_open(struct store *base, struct store_reader **reader_out, struct error *err)

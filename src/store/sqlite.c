@@ -35,6 +35,7 @@ struct sqlite_store {
 	struct sqlite_writer writer;
 	void *apps; /* tree of struct store_app by sdkappid: all apps, as committed */
 	uint32_t app_number_next;
+	bool in_batch; /* loaded, and neither committed nor abandoned */
 	uint64_t wal_pages_max;
 	_Atomic int wal_pages; /* frames in the log after the last commit */
 
@@ -94,7 +95,7 @@ static int sqlite_load_apps(struct sqlite_store *store, struct error *err)
 	int result = -1;
 	int rc;
 
-	if (sqlite_prepare(store->db, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES, &statement, err))
+	if (sqlite_prepare(store->db, SQLITE_APP_SELECT, &statement, err))
 		return -1;
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
 		struct store_app *app = mem_zalloc(sizeof(*app));
@@ -147,6 +148,7 @@ static int sqlite_load(struct store *base, struct live_set *set, struct error *e
 		store_abandon(base);
 		return -1;
 	}
+	store->in_batch = true;
 	return 0;
 }
 
@@ -154,31 +156,59 @@ static void sqlite_abandon(struct store *base)
 {
 	struct sqlite_store *store = (struct sqlite_store *)base;
 
+	store->in_batch = false;
 	if (!sqlite3_get_autocommit(store->db))
 		(void)sqlite_writer_run(&store->writer, SQL_ROLLBACK); /* SQLite may have rolled back by itself */
 }
 
-static int sqlite_commit(struct store *base, struct live_set *set, struct error *err)
+/* Ends the transaction whose last statement gave rc. Returns 0 when it is on disk, or -1 after a rollback. */
+static int sqlite_end(struct sqlite_store *store, int rc, const char *doing, struct error *err)
 {
-	struct sqlite_store *store = (struct sqlite_store *)base;
-	int rc = sqlite_writer_write(&store->writer, set);
-
 	if (atomic_load(&store->sync_failed)) {
-		store_abandon(base);
+		store_abandon(&store->base);
 		return error_set(err, ERR_INTERNAL, "SQLite, checkpoint: a sync of %s failed", store->path);
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite_writer_run(&store->writer, SQL_COMMIT);
 	if (rc != SQLITE_OK) {
-		(void)sqlite_fail(store->db, rc, "committing", err); /* returned below */
-		store_abandon(base);
+		(void)sqlite_fail(store->db, rc, doing, err); /* returned below */
+		store_abandon(&store->base);
 		return -1;
 	}
+	store->in_batch = false;
+	return 0;
+}
+
+static int sqlite_commit(struct store *base, struct live_set *set, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+
+	if (sqlite_end(store, sqlite_writer_write(&store->writer, set), "committing", err))
+		return -1;
 	for (size_t i = 0; i < set->app_count; i++)
 		sqlite_remember_app(store, set->apps[i]);
 	if (set->app_number_used)
 		store->app_number_next = set->app_number_next;
 	return 0;
+}
+
+static int sqlite_prune(struct store *base, const struct store_retention *retention, int64_t *cursor,
+			size_t *removed_out, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	struct sqlite_prune prune = {.cursor = *cursor};
+	int rc;
+
+	assert(!store->in_batch);
+	store_abandon(base); /* as in sqlite_load */
+	rc = sqlite_prune_look(&store->writer, retention, &prune);
+	if (rc != SQLITE_OK)
+		return sqlite_fail(store->db, rc, "looking for old callbacks", err);
+	if (prune.count && sqlite_end(store, sqlite_prune_write(&store->writer, &prune), "removing old callbacks", err))
+		return -1;
+	*cursor = prune.cursor;
+	*removed_out = prune.count;
+	return prune.cursor != 0;
 }
 
 /* ---- checkpoints ---- */
@@ -276,6 +306,7 @@ static const struct store_ops sqlite_ops = {
 	.commit = sqlite_commit,
 	.abandon = sqlite_abandon,
 	.tidy = sqlite_tidy,
+	.prune = sqlite_prune,
 	.close = sqlite_close,
 	.reader_open = sqlite_store_reader_open,
 };

@@ -25,26 +25,77 @@ MUST_CHECK int sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **state
 struct str sqlite_column_str(sqlite3_stmt *statement, int column);
 void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s);
 
-/* The columns of apps joined with app_state, in the order sqlite_read_app wants them. */
-#define SQLITE_APP_COLUMNS                                                                                             \
-	"a.sdkappid, a.number, a.create_ms, a.room_count_max, a.alert_mode, a.thresholds, a.rearm_margin, "            \
-	"a.step_percent, a.keys, a.admins, a.callback_set, a.callback_url, a.callback_commands, "                      \
-	"a.callback_overwrite, a.token_set, a.token_enabled, a.token, s.room_count, s.room_sequence, "                 \
-	"s.callback_sequence, s.callback_pending, s.alert_level, a.key_id_next, a.accounts_required"
+struct sqlite_bounds {
+	int column;
+	int64_t min, max;
+};
+/* Are all of these columns numbers within their bounds? NULL, as of a row that a join misses, is none. */
+bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bounds, size_t count);
+
+/* What is stored of an app: constant, column. The tables' key, sdkappid, stands last in what these make. */
+#define SQLITE_CONFIG_COLUMNS(X)                                                                                       \
+	X(CONFIG_NUMBER, "number")                                                                                     \
+	X(CONFIG_CREATE_MS, "create_ms")                                                                               \
+	X(CONFIG_ROOM_COUNT_MAX, "room_count_max")                                                                     \
+	X(CONFIG_ALERT_MODE, "alert_mode")                                                                             \
+	X(CONFIG_THRESHOLDS, "thresholds")                                                                             \
+	X(CONFIG_REARM_MARGIN, "rearm_margin")                                                                         \
+	X(CONFIG_STEP_PERCENT, "step_percent")                                                                         \
+	X(CONFIG_KEYS, "keys")                                                                                         \
+	X(CONFIG_KEY_ID_NEXT, "key_id_next")                                                                           \
+	X(CONFIG_ADMINS, "admins")                                                                                     \
+	X(CONFIG_CALLBACK_SET, "callback_set")                                                                         \
+	X(CONFIG_CALLBACK_URL, "callback_url")                                                                         \
+	X(CONFIG_CALLBACK_COMMANDS, "callback_commands")                                                               \
+	X(CONFIG_CALLBACK_OVERWRITE, "callback_overwrite")                                                             \
+	X(CONFIG_TOKEN_SET, "token_set")                                                                               \
+	X(CONFIG_TOKEN_ENABLED, "token_enabled")                                                                       \
+	X(CONFIG_TOKEN, "token")                                                                                       \
+	X(CONFIG_ACCOUNTS_REQUIRED, "accounts_required")                                                               \
+	X(CONFIG_SECRETS, "secrets")                                                                                   \
+	X(CONFIG_SECRET_ID_NEXT, "secret_id_next")                                                                     \
+	X(CONFIG_SIGNERS, "signers")                                                                                   \
+	X(CONFIG_SIGNER_ID_NEXT, "signer_id_next")                                                                     \
+	X(CONFIG_CERTIFICATE_SET, "certificate_set")                                                                   \
+	X(CONFIG_PAUSE, "pause")                                                                                       \
+	X(CONFIG_PAUSE_MS, "pause_ms")
+#define SQLITE_STATE_COLUMNS(X)                                                                                        \
+	X(STATE_ROOM_COUNT, "room_count")                                                                              \
+	X(STATE_ROOM_SEQUENCE, "room_sequence")                                                                        \
+	X(STATE_CALLBACK_SEQUENCE, "callback_sequence")                                                                \
+	X(STATE_CALLBACK_PENDING, "callback_pending")                                                                  \
+	X(STATE_ALERT_LEVEL, "alert_level")                                                                            \
+	X(STATE_FAILURES, "failures")                                                                                  \
+	X(STATE_FAILING_MS, "failing_ms")                                                                              \
+	X(STATE_DELIVERED_MS, "delivered_ms")
+
+#define SQLITE_NAME(name, column) column ", "
+#define SQLITE_NAME_OF_APPS(name, column) "a." column ", "
+#define SQLITE_NAME_OF_STATE(name, column) "s." column ", "
+#define SQLITE_PARAMETER(name, column) "?, "
+#define SQLITE_COLUMN_ENUM(name, column) name,
+/* Columns of the select below; of an insert into either table, those from 0 on, its parameters are one more. */
+enum sqlite_config_column { SQLITE_CONFIG_COLUMNS(SQLITE_COLUMN_ENUM) CONFIG_SDKAPPID, CONFIG_COLUMN_COUNT };
+enum sqlite_state_column { SQLITE_STATE_COLUMNS(SQLITE_COLUMN_ENUM) STATE_SDKAPPID };
+
 /* LEFT: an app whose state is missing is a damaged file, not an app that does not exist. */
-#define SQLITE_APP_TABLES "apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
-/* Errors ERR_INTERNAL: the row holds what this program never writes. */
+#define SQLITE_APP_SELECT                                                                                              \
+	"SELECT " SQLITE_CONFIG_COLUMNS(SQLITE_NAME_OF_APPS) "a.sdkappid, " SQLITE_STATE_COLUMNS(                      \
+		SQLITE_NAME_OF_STATE) "s.sdkappid "                                                                    \
+				      "FROM apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
+/* Reads a row of that select. Errors ERR_INTERNAL: it holds what this program never writes. */
 MUST_CHECK int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err);
-/* Binds parameters 1 to 19 of an insert into apps. `scratch` must live until the statement is reset. */
+/* Binds the parameters of an insert into apps. `scratch` must live until the statement is reset. */
 struct sqlite_app_text {
 	struct buf thresholds;
 	struct buf admins;
-	struct buf keys; /* secret */
+	struct buf keys; /* secret, as the next two */
+	struct buf secrets;
+	struct buf signers;
 };
 void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, struct sqlite_app_text *scratch);
 void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 
-MUST_CHECK int sqlite_reader_open(const char *path, struct store_reader **reader_out, struct error *err);
 /* A connection with our pragmas. */
 MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err);
 
@@ -65,17 +116,27 @@ MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, str
 	X(SQL_ACCOUNT_FIND, SQLITE_ACCOUNT_SELECT)                                                                     \
 	X(SQL_ACCOUNT_REPLACE, "INSERT OR REPLACE INTO accounts VALUES (?1, ?2, ?3, ?4, ?5)")                          \
 	X(SQL_ACCOUNTS_DELETE, "DELETE FROM accounts WHERE number = ?1")                                               \
-	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, 0, 0, '')")    \
+	X(SQL_CALLBACK_FIND, "SELECT state FROM callbacks WHERE id = ?1")                                              \
+	X(SQL_CALLBACK_INSERT, "INSERT INTO callbacks (id, sdkappid, command, threshold, platform, client_ip, body, "  \
+			       "event_ms, state, attempts, due_ms, attempt_ms, http_status, error) "                   \
+			       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, 0, 0, '')")                           \
 	X(SQL_CALLBACK_MARK, "UPDATE callbacks SET state = ?2, attempts = ?3, due_ms = ?4, attempt_ms = ?5, "          \
-			     "http_status = ?6, error = ?7 "                                                           \
+			     "http_status = ?6, error = ?7, log = ifnull(?8, log) "                                    \
 			     "WHERE id = ?1 AND state = 0")                                                            \
+	X(SQL_CALLBACK_REPLAY, "UPDATE callbacks SET state = 0, due_ms = ?2, base_ms = ?3, base_attempts = attempts, " \
+			       "replays = replays + 1 WHERE id = ?1 AND state != 0")                                   \
 	X(SQL_CALLBACK_CANCEL,                                                                                         \
 	  "UPDATE callbacks SET state = 2, error = 'app deleted' WHERE sdkappid = ?1 AND id < ?2 AND state = 0")       \
 	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
 	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
-	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps VALUES "                                                       \
-			   "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)")   \
-	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                       \
+	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps (" SQLITE_CONFIG_COLUMNS(                                      \
+				   SQLITE_NAME) "sdkappid) VALUES (" SQLITE_CONFIG_COLUMNS(SQLITE_PARAMETER) "?)")     \
+	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state (" SQLITE_STATE_COLUMNS(                                \
+				     SQLITE_NAME) "sdkappid) VALUES (" SQLITE_STATE_COLUMNS(SQLITE_PARAMETER) "?)")    \
+	X(SQL_CERTIFICATE_REPLACE, "INSERT OR REPLACE INTO certificates (sdkappid, chain, key) VALUES (?1, ?2, ?3)")   \
+	X(SQL_CERTIFICATE_DELETE, "DELETE FROM certificates WHERE sdkappid = ?1")                                      \
+	X(SQL_PRUNE_LOOK, "SELECT id, state, event_ms, attempt_ms FROM callbacks WHERE id > ?1 ORDER BY id")           \
+	X(SQL_CALLBACK_DELETE, "DELETE FROM callbacks WHERE id = ?1")                                                  \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
 #define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
@@ -98,3 +159,90 @@ void sqlite_writer_fini(struct sqlite_writer *writer);
 int sqlite_writer_run(struct sqlite_writer *writer, enum sqlite_write_statement which); /* one without parameters */
 int sqlite_writer_load(struct sqlite_writer *writer, struct live_set *set); /* all but the apps, which are loaded */
 int sqlite_writer_write(struct sqlite_writer *writer, const struct live_set *set); /* the whole difference */
+/* A statement without rows that takes one number. */
+int sqlite_writer_run_with(struct sqlite_writer *writer, enum sqlite_write_statement which, int64_t value);
+
+/* What store_prune removes next (sqlite_prune.c). */
+struct sqlite_prune {
+	int64_t ids[STORE_PRUNE_ROWS_MAX];
+	size_t count;
+	int64_t cursor; /* to go on from; 0 when the round is over */
+};
+/* Each returns an SQLite result code, as above. The first looks from prune->cursor on; the second begins a transaction
+ * and leaves it open. */
+int sqlite_prune_look(struct sqlite_writer *writer, const struct store_retention *retention,
+		      struct sqlite_prune *prune);
+int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *prune);
+
+/* ---- readers (sqlite_reader.c, of callbacks sqlite_callbacks.c) ---- */
+
+#define SQLITE_CALLBACK_SELECT                                                                                         \
+	"SELECT id, sdkappid, command, threshold, platform, client_ip, body, event_ms, state, attempts, due_ms, "      \
+	"attempt_ms, http_status, error, ifnull(base_ms, event_ms), base_attempts, replays, log FROM callbacks "
+#define SQLITE_CALLBACK_LOOK "SELECT id, state, event_ms FROM callbacks "
+
+#define SQLITE_READ_STATEMENTS(X)                                                                                      \
+	X(SQL_APP_EACH, SQLITE_APP_SELECT " ORDER BY a.sdkappid")                                                      \
+	X(SQL_APP_GET, SQLITE_APP_SELECT " WHERE a.sdkappid = ?1")                                                     \
+	X(SQL_ROOM_GET,                                                                                                \
+	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
+	X(SQL_ROOM_LIST, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "   \
+			 "ORDER BY id DESC LIMIT ?3")                                                                  \
+	X(SQL_ROOM_LIST_VISIBLE, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "                     \
+				 "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                 \
+				 "ORDER BY id DESC LIMIT ?3")                                                          \
+	X(SQL_ACCOUNT_GET, SQLITE_ACCOUNT_SELECT)                                                                      \
+	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
+	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
+	X(SQL_CERTIFICATE_GET, "SELECT chain, key FROM certificates WHERE sdkappid = ?1")                              \
+	X(SQL_WAITING_EACH, /* from one app's first to the next app's first, whatever lies between */                  \
+	  "WITH RECURSIVE waiting (sdkappid) AS ("                                                                     \
+	  "SELECT min(sdkappid) FROM callbacks WHERE state = 0 UNION ALL "                                             \
+	  "SELECT (SELECT min(c.sdkappid) FROM callbacks c WHERE c.state = 0 AND c.sdkappid > waiting.sdkappid) "      \
+	  "FROM waiting WHERE waiting.sdkappid NOT NULL) "                                                             \
+	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
+	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
+	X(SQL_CALLBACK_NEXT,                                                                                           \
+	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
+	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \
+			    "ORDER BY due_ms, id LIMIT ?2")                                                            \
+	X(SQL_CALLBACK_GET, SQLITE_CALLBACK_SELECT "WHERE id = ?1")                                                    \
+	X(SQL_ALERT_NEWEST, "SELECT id FROM callbacks WHERE sdkappid = ?1 AND threshold = ?2 AND threshold != 0 "      \
+			    "ORDER BY id DESC LIMIT 1")                                                                \
+	X(SQL_CALLBACK_LIST, SQLITE_CALLBACK_LOOK "WHERE id > ?1 AND id < ?2 ORDER BY id DESC")                        \
+	X(SQL_CALLBACK_LIST_ENDED, SQLITE_CALLBACK_LOOK "INDEXED BY callbacks_ended "                                  \
+							"WHERE state >= 2 AND id > ?1 AND id < ?2 ORDER BY id DESC")
+
+enum sqlite_read_statement {
+#define SQLITE_ENUM(name, sql) name,
+	SQLITE_READ_STATEMENTS(SQLITE_ENUM)
+#undef SQLITE_ENUM
+		SQL_READ_COUNT
+};
+
+struct sqlite_reader {
+	struct store_reader base;
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_READ_COUNT];
+};
+
+MUST_CHECK int sqlite_reader_open(const char *path, struct store_reader **reader_out, struct error *err);
+/* Binds the numbers to parameters 1, 2, ... and gives the statement. */
+sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement which, size_t count,
+			   const int64_t *numbers);
+/* Ends a query: rc is the last step's result. Returns 0, or -1. */
+MUST_CHECK int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err);
+
+int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
+			void *context, struct error *err);
+int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
+			 struct store_callback *callback_out, struct error *err);
+int sqlite_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,
+			size_t *count_out, struct error *err);
+int sqlite_callback_get(struct store_reader *base, struct arena *arena, int64_t id, struct store_callback *callback_out,
+			struct error *err);
+int sqlite_alert_newest(struct store_reader *base, uint32_t sdkappid, uint8_t threshold, int64_t *id_out,
+			struct error *err);
+int sqlite_callback_list(struct store_reader *base, struct arena *arena, const struct store_callback_filter *filter,
+			 size_t limit, struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
+			 struct error *err);

@@ -1,37 +1,7 @@
-/* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, so
- * it sees one committed state. */
+/* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, or
+ * others while that one has not ended, so it sees one committed state. Reads of callbacks stand in sqlite_callbacks.c. */
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
-
-#define SQLITE_CALLBACK_COLUMNS                                                                                        \
-	"id, sdkappid, command, threshold, platform, client_ip, body, event_ms, state, attempts, due_ms, attempt_ms, " \
-	"http_status, error"
-
-#define SQLITE_READ_STATEMENTS(X)                                                                                      \
-	X(SQL_APP_EACH, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES " ORDER BY a.sdkappid")                \
-	X(SQL_APP_GET, "SELECT " SQLITE_APP_COLUMNS " FROM " SQLITE_APP_TABLES " WHERE a.sdkappid = ?1")               \
-	X(SQL_ROOM_GET,                                                                                                \
-	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
-	X(SQL_ROOM_LIST, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "   \
-			 "ORDER BY id DESC LIMIT ?3")                                                                  \
-	X(SQL_ROOM_LIST_VISIBLE, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "                     \
-				 "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                 \
-				 "ORDER BY id DESC LIMIT ?3")                                                          \
-	X(SQL_ACCOUNT_GET, SQLITE_ACCOUNT_SELECT)                                                                      \
-	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
-	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
-	X(SQL_PENDING_EACH, "SELECT sdkappid, min(due_ms) FROM callbacks WHERE state = 0 GROUP BY sdkappid")           \
-	X(SQL_CALLBACK_PENDING, "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE state = 0 AND sdkappid = ?1 " \
-				"ORDER BY due_ms, id LIMIT ?2")                                                        \
-	X(SQL_CALLBACK_LIST,                                                                                           \
-	  "SELECT " SQLITE_CALLBACK_COLUMNS " FROM callbacks WHERE id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")
-
-enum sqlite_read_statement {
-#define SQLITE_ENUM(name, sql) name,
-	SQLITE_READ_STATEMENTS(SQLITE_ENUM)
-#undef SQLITE_ENUM
-		SQL_READ_COUNT
-};
 
 static const char *const sqlite_read_sql[] = {
 #define SQLITE_SQL(name, sql) [name] = (sql),
@@ -39,15 +9,8 @@ static const char *const sqlite_read_sql[] = {
 #undef SQLITE_SQL
 };
 
-struct sqlite_reader {
-	struct store_reader base;
-	sqlite3 *db;
-	sqlite3_stmt *statements[SQL_READ_COUNT];
-};
-
-/* Binds the numbers to parameters 1, 2, ... and gives the statement. */
-static sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement which, size_t count,
-				  const int64_t *numbers)
+sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement which, size_t count,
+			   const int64_t *numbers)
 {
 	sqlite3_stmt *statement = ((struct sqlite_reader *)base)->statements[which];
 
@@ -56,8 +19,7 @@ static sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_st
 	return statement;
 }
 
-/* Ends a query: rc is the last step's result. Returns 0, or -1. */
-static int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err)
+int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err)
 {
 	sqlite3 *db = ((struct sqlite_reader *)base)->db;
 	int result = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : sqlite_fail(db, rc, "reading", err);
@@ -197,80 +159,25 @@ static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_
 	return 0;
 }
 
-static int sqlite_pending_each(struct store_reader *base,
-			       void (*each)(void *context, uint32_t sdkappid, int64_t due_ms), void *context,
-			       struct error *err)
+static int sqlite_certificate_get(struct store_reader *base, struct arena *arena, uint32_t sdkappid,
+				  struct str *chain_out, struct str *key_out, struct error *err)
 {
-	sqlite3_stmt *statement = sqlite_query(base, SQL_PENDING_EACH, 0, NULL);
-	int rc;
+	sqlite3_stmt *statement = sqlite_query(base, SQL_CERTIFICATE_GET, 1, (const int64_t[]){sdkappid});
+	int rc = sqlite3_step(statement);
 
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		each(context, (uint32_t)sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1));
-	return sqlite_query_end(base, statement, rc, err);
-}
+	if (rc == SQLITE_ROW) {
+		struct str chain = sqlite_column_str(statement, 0);
+		struct str key = sqlite_column_str(statement, 1);
 
-static struct store_callback sqlite_read_callback(sqlite3_stmt *statement, struct arena *arena)
-{
-	return (struct store_callback){
-		.id = sqlite3_column_int64(statement, 0),
-		.sdkappid = (uint32_t)sqlite3_column_int64(statement, 1),
-		.command = (enum hw_callback)sqlite3_column_int(statement, 2),
-		.threshold = (uint8_t)sqlite3_column_int(statement, 3),
-		.platform = (enum hw_platform)sqlite3_column_int(statement, 4),
-		.client_ip = arena_dup(arena, sqlite_column_str(statement, 5)),
-		.body = arena_dup(arena, sqlite_column_str(statement, 6)),
-		.event_ms = sqlite3_column_int64(statement, 7),
-		.state = (enum callback_state)sqlite3_column_int(statement, 8),
-		.attempts = (uint32_t)sqlite3_column_int64(statement, 9),
-		.due_ms = sqlite3_column_int64(statement, 10),
-		.attempt_ms = sqlite3_column_int64(statement, 11),
-		.http_status = sqlite3_column_int(statement, 12),
-		.error = arena_dup(arena, sqlite_column_str(statement, 13)),
-	};
-}
-
-static int sqlite_read_callbacks(struct store_reader *base, sqlite3_stmt *statement, struct arena *arena,
-				 struct store_callback *callbacks_out, size_t *count_out, struct error *err)
-{
-	size_t count = 0;
-	int rc;
-
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-		struct store_callback *callback = &callbacks_out[count++];
-
-		*callback = sqlite_read_callback(statement, arena);
-		if ((unsigned)callback->command >= HW_CALLBACK_COUNT ||
-		    (unsigned)callback->platform >= HW_PLATFORM_COUNT ||
-		    (unsigned)callback->state > CALLBACK_FAILED) { /* these index tables */
-			(void)sqlite3_reset(statement);		   /* the error to tell is the row's */
-			return error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
-					 (long long)callback->id);
+		if (chain.len < 1 || chain.len > CERTIFICATE_BYTES_MAX || key.len > CERTIFICATE_BYTES_MAX) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return error_set(err, ERR_INTERNAL, "the certificate of app %u has a size out of bounds",
+					 sdkappid);
 		}
+		*chain_out = arena_dup(arena, chain);
+		*key_out = arena_dup(arena, key);
 	}
-	if (sqlite_query_end(base, statement, rc, err))
-		return -1;
-	*count_out = count;
-	return 0;
-}
-
-static int sqlite_callback_pending(struct store_reader *base, struct arena *arena, uint32_t sdkappid, size_t limit,
-				   struct store_callback *callbacks_out, size_t *count_out, struct error *err)
-{
-	sqlite3_stmt *statement =
-		sqlite_query(base, SQL_CALLBACK_PENDING, 2, (const int64_t[]){sdkappid, (int64_t)limit});
-
-	return sqlite_read_callbacks(base, statement, arena, callbacks_out, count_out, err);
-}
-
-static int sqlite_callback_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
-				size_t limit, struct store_callback *callbacks_out, size_t *count_out,
-				struct error *err)
-{
-	sqlite3_stmt *statement = sqlite_query(
-		base, SQL_CALLBACK_LIST, 3,
-		(const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id), (int64_t)limit});
-
-	return sqlite_read_callbacks(base, statement, arena, callbacks_out, count_out, err);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
 }
 
 static void sqlite_reader_close(struct store_reader *base)
@@ -292,9 +199,13 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.room_items = sqlite_room_items,
 	.account_get = sqlite_account_get,
 	.room_count = sqlite_room_count,
-	.pending_each = sqlite_pending_each,
-	.callback_pending = sqlite_callback_pending,
+	.waiting_each = sqlite_waiting_each,
+	.callback_next = sqlite_callback_next,
+	.callback_due = sqlite_callback_due,
+	.callback_get = sqlite_callback_get,
+	.alert_newest = sqlite_alert_newest,
 	.callback_list = sqlite_callback_list,
+	.certificate_get = sqlite_certificate_get,
 };
 
 int sqlite_reader_open(const char *path, struct store_reader **reader_out, struct error *err)

@@ -44,6 +44,28 @@ static const char *const sqlite_steps[] = {
 	"UPDATE apps SET keys = '1 ' || max(create_ms, 0) || ' 0 ' || keys;"
 	"ALTER TABLE apps ADD COLUMN key_id_next INTEGER NOT NULL DEFAULT 2;"
 	"ALTER TABLE apps ADD COLUMN accounts_required INTEGER NOT NULL DEFAULT 0;",
+	/* 3: what callbacks are signed with (text as of keys), whether they are paused, client certificates; what is
+	 * known of an app's endpoint; replays and the log of attempts. base_ms is NULL until the first replay, so that
+	 * no row need be written anew here: the schedule then starts with the event. A waiting row that was never tried
+	 * has no due time. The indexes find an app's newest alert, and what did not arrive among all that did. */
+	"ALTER TABLE apps ADD COLUMN secrets TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE apps ADD COLUMN secret_id_next INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE apps ADD COLUMN signers TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE apps ADD COLUMN signer_id_next INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE apps ADD COLUMN certificate_set INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE apps ADD COLUMN pause INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE apps ADD COLUMN pause_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE app_state ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE app_state ADD COLUMN failing_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE app_state ADD COLUMN delivered_ms INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE callbacks ADD COLUMN base_ms INTEGER;"
+	"ALTER TABLE callbacks ADD COLUMN base_attempts INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE callbacks ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE callbacks ADD COLUMN log TEXT NOT NULL DEFAULT '';"
+	"UPDATE callbacks SET due_ms = 0 WHERE state = 0 AND attempts = 0;"
+	"CREATE INDEX callbacks_alerts ON callbacks (sdkappid, threshold) WHERE threshold != 0;"
+	"CREATE INDEX callbacks_ended ON callbacks (id) WHERE state >= 2;"
+	"CREATE TABLE certificates (sdkappid INTEGER PRIMARY KEY, chain TEXT NOT NULL, key TEXT NOT NULL) STRICT;",
 };
 
 static int sqlite_read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)

@@ -34,7 +34,7 @@ static sqlite3_stmt *sqlite_bind(struct sqlite_writer *writer, enum sqlite_write
 	return statement;
 }
 
-static int sqlite_run_with_int(struct sqlite_writer *writer, enum sqlite_write_statement which, int64_t value)
+int sqlite_writer_run_with(struct sqlite_writer *writer, enum sqlite_write_statement which, int64_t value)
 {
 	return sqlite_run(sqlite_bind(writer, which, 1, &value));
 }
@@ -102,6 +102,22 @@ static int sqlite_load_account(struct sqlite_writer *writer, struct live_set *se
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int sqlite_load_delivery(struct sqlite_writer *writer, struct live_delivery *delivery)
+{
+	sqlite3_stmt *statement = sqlite_bind(writer, SQL_CALLBACK_FIND, 1, &delivery->id);
+	static const struct sqlite_bounds bounds[] = {{0, 0, CALLBACK_STATE_COUNT - 1}};
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW && !sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds))) {
+		rc = SQLITE_CORRUPT;
+	} else if (rc == SQLITE_ROW) {
+		delivery->exists = true;
+		delivery->state = (enum callback_state)sqlite3_column_int(statement, 0);
+	}
+	(void)sqlite3_reset(statement); /* repeats the error that rc has */
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int sqlite_writer_load(struct sqlite_writer *writer, struct live_set *set)
 {
 	int rc = SQLITE_OK;
@@ -112,6 +128,8 @@ int sqlite_writer_load(struct sqlite_writer *writer, struct live_set *set)
 	for (struct live_account *account = set->accounts; rc == SQLITE_OK && account; account = account->next)
 		if (account->app->exists)
 			rc = sqlite_load_account(writer, set, account);
+	for (struct live_delivery *delivery = set->deliveries; rc == SQLITE_OK && delivery; delivery = delivery->next)
+		rc = sqlite_load_delivery(writer, delivery);
 	return rc;
 }
 
@@ -164,9 +182,9 @@ static int sqlite_write_room(struct sqlite_writer *writer, const struct live_roo
 	int rc = SQLITE_OK;
 
 	if (live_room_is_gone(room)) {
-		rc = sqlite_run_with_int(writer, SQL_ITEMS_DELETE, room->id_before);
+		rc = sqlite_writer_run_with(writer, SQL_ITEMS_DELETE, room->id_before);
 		if (rc == SQLITE_OK)
-			rc = sqlite_run_with_int(writer, SQL_ROOM_DELETE, room->id_before);
+			rc = sqlite_writer_run_with(writer, SQL_ROOM_DELETE, room->id_before);
 	}
 	if (rc == SQLITE_OK && live_room_is_new(room))
 		rc = sqlite_insert_room(writer, room);
@@ -196,8 +214,7 @@ static int sqlite_write_callback(struct sqlite_writer *writer, const struct live
 {
 	sqlite3_stmt *statement = writer->statements[SQL_CALLBACK_INSERT];
 	const int64_t numbers[][2] = {{1, callback->id},	{2, callback->sdkappid}, {3, callback->command},
-				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms},
-				      {9, callback->due_ms}};
+				      {4, callback->threshold}, {5, callback->platform}, {8, callback->event_ms}};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
@@ -209,8 +226,9 @@ static int sqlite_write_callback(struct sqlite_writer *writer, const struct live
 static int sqlite_write_mark(struct sqlite_writer *writer, const struct delivery_result *result)
 {
 	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
-						     [DELIVERY_RETRY] = CALLBACK_PENDING,
-						     [DELIVERY_FAILED] = CALLBACK_FAILED};
+						     [DELIVERY_RETRY] = CALLBACK_WAITING,
+						     [DELIVERY_FAILED] = CALLBACK_FAILED,
+						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
 	sqlite3_stmt *statement = writer->statements[SQL_CALLBACK_MARK];
 	const int64_t numbers[][2] = {{1, result->callback_id}, {2, states[result->mark]}, {3, result->attempts},
 				      {4, result->due_ms},	{5, result->attempt_ms},   {6, result->http_status}};
@@ -218,21 +236,38 @@ static int sqlite_write_mark(struct sqlite_writer *writer, const struct delivery
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
 	sqlite_bind_str(statement, 7, str_c(result->error));
+	if (result->log.ptr)
+		sqlite_bind_str(statement, 8, result->log);
+	else
+		(void)sqlite3_bind_null(statement, 8); /* as above: keeps what there is */
 	return sqlite_run(statement);
+}
+
+static int sqlite_write_replay(struct sqlite_writer *writer, const struct live_delivery *delivery)
+{
+	const int64_t numbers[] = {delivery->id, delivery->due_ms, delivery->replay_ms};
+
+	return sqlite_run(sqlite_bind(writer, SQL_CALLBACK_REPLAY, ARRAY_LEN(numbers), numbers));
 }
 
 static int sqlite_write_state(struct sqlite_writer *writer, const struct live_app *app)
 {
 	sqlite3_stmt *statement = writer->statements[SQL_STATE_REPLACE];
-	const int64_t numbers[] = {app->sdkappid,
-				   (int64_t)app->state.room_count,
-				   (int64_t)app->state.room_sequence,
-				   (int64_t)app->state.callback_sequence,
-				   (int64_t)app->state.callback_pending,
-				   app->state.alert_level};
+	const struct app_endpoint *endpoint = &app->state.endpoint;
+	const int64_t numbers[][2] = {
+		{STATE_SDKAPPID, app->sdkappid},
+		{STATE_ROOM_COUNT, (int64_t)app->state.room_count},
+		{STATE_ROOM_SEQUENCE, (int64_t)app->state.room_sequence},
+		{STATE_CALLBACK_SEQUENCE, (int64_t)app->state.callback_sequence},
+		{STATE_CALLBACK_PENDING, (int64_t)app->state.callback_pending},
+		{STATE_ALERT_LEVEL, app->state.alert_level},
+		{STATE_FAILURES, endpoint->failures},
+		{STATE_FAILING_MS, endpoint->failing_ms},
+		{STATE_DELIVERED_MS, endpoint->delivered_ms},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		(void)sqlite3_bind_int64(statement, (int)i + 1, numbers[i]); /* as sqlite_bind_str */
+		(void)sqlite3_bind_int64(statement, (int)numbers[i][0] + 1, numbers[i][1]); /* as sqlite_bind_str */
 	return sqlite_run(statement);
 }
 
@@ -247,6 +282,30 @@ static int sqlite_write_config(struct sqlite_writer *writer, const struct app_co
 	return rc;
 }
 
+static int sqlite_write_certificate(struct sqlite_writer *writer, const struct live_app *app)
+{
+	sqlite3_stmt *statement = sqlite_bind(writer, SQL_CERTIFICATE_REPLACE, 1, (const int64_t[]){app->sdkappid});
+
+	if (!app->certificate.len)
+		return sqlite_writer_run_with(writer, SQL_CERTIFICATE_DELETE, app->sdkappid);
+	sqlite_bind_str(statement, 2, app->certificate);
+	sqlite_bind_str(statement, 3, app->certificate_key);
+	return sqlite_run(statement);
+}
+
+static int sqlite_delete_app(struct sqlite_writer *writer, const struct live_app *app)
+{
+	int rc = sqlite_writer_run_with(writer, SQL_APP_DELETE, app->sdkappid);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite_writer_run_with(writer, SQL_ACCOUNTS_DELETE, app->number_before);
+	if (rc == SQLITE_OK)
+		rc = sqlite_writer_run_with(writer, SQL_CERTIFICATE_DELETE, app->sdkappid);
+	if (rc == SQLITE_OK)
+		rc = sqlite_writer_run_with(writer, SQL_STATE_DELETE, app->sdkappid);
+	return rc;
+}
+
 static int sqlite_write_app(struct sqlite_writer *writer, const struct live_app *app)
 {
 	int rc = SQLITE_OK;
@@ -254,19 +313,16 @@ static int sqlite_write_app(struct sqlite_writer *writer, const struct live_app 
 	if (app->pending_cancelled) {
 		(void)sqlite3_bind_int64(writer->statements[SQL_CALLBACK_CANCEL], 2,
 					 live_app_cancel_below(app)); /* as above */
-		rc = sqlite_run_with_int(writer, SQL_CALLBACK_CANCEL, app->sdkappid);
+		rc = sqlite_writer_run_with(writer, SQL_CALLBACK_CANCEL, app->sdkappid);
 	}
-	if (rc == SQLITE_OK && live_app_is_gone(app)) {
-		rc = sqlite_run_with_int(writer, SQL_APP_DELETE, app->sdkappid);
-		if (rc == SQLITE_OK)
-			rc = sqlite_run_with_int(writer, SQL_ACCOUNTS_DELETE, app->number_before);
-		if (rc == SQLITE_OK)
-			rc = sqlite_run_with_int(writer, SQL_STATE_DELETE, app->sdkappid);
-	}
+	if (rc == SQLITE_OK && live_app_is_gone(app))
+		rc = sqlite_delete_app(writer, app);
 	if (rc == SQLITE_OK && app->exists && app->config_changed)
 		rc = sqlite_write_config(writer, app->config);
 	if (rc == SQLITE_OK && app->exists && app->state_changed)
 		rc = sqlite_write_state(writer, app);
+	if (rc == SQLITE_OK && app->exists && app->certificate_changed)
+		rc = sqlite_write_certificate(writer, app);
 	return rc;
 }
 
@@ -291,6 +347,10 @@ int sqlite_writer_write(struct sqlite_writer *writer, const struct live_set *set
 		rc = sqlite_write_callback(writer, &set->callbacks[i]);
 	for (size_t i = 0; rc == SQLITE_OK && i < set->mark_count; i++)
 		rc = sqlite_write_mark(writer, set->marks[i]);
+	for (const struct live_delivery *delivery = set->deliveries; rc == SQLITE_OK && delivery;
+	     delivery = delivery->next)
+		if (delivery->replayed)
+			rc = sqlite_write_replay(writer, delivery);
 	for (size_t i = 0; rc == SQLITE_OK && i < set->app_count; i++) /* last: a deleted app's callbacks end here */
 		rc = sqlite_write_app(writer, set->apps[i]);
 	if (rc == SQLITE_OK && set->app_number_used)

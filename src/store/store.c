@@ -1,13 +1,7 @@
-/* The interface's functions: each calls the kind of store at hand. */
+/* The interface's functions: each calls the kind of store at hand. And the rules that all kinds follow. */
 #include "store/store_ops.h"
 
-const char *callback_state_word(enum callback_state state)
-{
-	static const char *const words[] = {
-		[CALLBACK_PENDING] = "pending", [CALLBACK_DELIVERED] = "delivered", [CALLBACK_FAILED] = "failed"};
-
-	return words[state];
-}
+#include <assert.h>
 
 int store_load(struct store *store, struct live_set *set, struct error *err)
 {
@@ -27,6 +21,13 @@ void store_abandon(struct store *store)
 void store_tidy(struct store *store)
 {
 	store->ops->tidy(store);
+}
+
+int store_prune(struct store *store, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
+		struct error *err)
+{
+	assert(*cursor >= 0);
+	return store->ops->prune(store, retention, cursor, removed_out, err);
 }
 
 uint64_t store_id(const struct store *store)
@@ -98,20 +99,76 @@ int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *cou
 	return reader->ops->room_count(reader, number, count_out, err);
 }
 
-int store_pending_each(struct store_reader *reader, void (*each)(void *context, uint32_t sdkappid, int64_t due_ms),
+int store_waiting_each(struct store_reader *reader, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 		       void *context, struct error *err)
 {
-	return reader->ops->pending_each(reader, each, context, err);
+	return reader->ops->waiting_each(reader, each, context, err);
 }
 
-int store_callback_pending(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, size_t limit,
-			   struct store_callback *callbacks_out, size_t *count_out, struct error *err)
+int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
+			struct store_callback *callback_out, struct error *err)
 {
-	return reader->ops->callback_pending(reader, arena, sdkappid, limit, callbacks_out, count_out, err);
+	return reader->ops->callback_next(reader, arena, sdkappid, after_id, callback_out, err);
 }
 
-int store_callback_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
-			size_t limit, struct store_callback *callbacks_out, size_t *count_out, struct error *err)
+int store_callback_due(struct store_reader *reader, uint32_t sdkappid, size_t limit, struct store_due *due_out,
+		       size_t *count_out, struct error *err)
 {
-	return reader->ops->callback_list(reader, arena, number, before_id, limit, callbacks_out, count_out, err);
+	return reader->ops->callback_due(reader, sdkappid, limit, due_out, count_out, err);
+}
+
+int store_callback_get(struct store_reader *reader, struct arena *arena, int64_t id,
+		       struct store_callback *callback_out, struct error *err)
+{
+	return reader->ops->callback_get(reader, arena, id, callback_out, err);
+}
+
+int store_alert_newest(struct store_reader *reader, uint32_t sdkappid, uint8_t threshold, int64_t *id_out,
+		       struct error *err)
+{
+	assert(threshold > 0);
+	return reader->ops->alert_newest(reader, sdkappid, threshold, id_out, err);
+}
+
+int store_callback_list(struct store_reader *reader, struct arena *arena, const struct store_callback_filter *filter,
+			size_t limit, struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
+			struct error *err)
+{
+	return reader->ops->callback_list(reader, arena, filter, limit, callbacks_out, count_out, next_out, err);
+}
+
+int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, struct str *chain_out,
+			  struct str *key_out, struct error *err)
+{
+	return reader->ops->certificate_get(reader, arena, sdkappid, chain_out, key_out, err);
+}
+
+/* ---- rules for stores ---- */
+
+bool store_filter_passes(const struct store_callback_filter *filter, enum callback_state state, int64_t event_ms)
+{
+	return (filter->states >> state & 1) && event_ms >= filter->since_ms && event_ms <= filter->until_ms;
+}
+
+bool store_filter_is_of_ended(const struct store_callback_filter *filter)
+{
+	return (filter->states & ~(1u << CALLBACK_FAILED | 1u << CALLBACK_SUPERSEDED)) == 0;
+}
+
+enum store_prune_verdict store_prune_judge(const struct store_retention *retention, enum callback_state state,
+					   int64_t event_ms, int64_t attempt_ms)
+{
+	int64_t limit_ms = state == CALLBACK_FAILED ? retention->failed_before_ms : retention->delivered_before_ms;
+
+	/* later ones of the app are of later events, so they are too young as well; an attempt may be of any time */
+	if (event_ms >= retention->delivered_before_ms && event_ms >= retention->failed_before_ms)
+		return PRUNE_NEXT_APP;
+	if (state != CALLBACK_DELIVERED && state != CALLBACK_SUPERSEDED && state != CALLBACK_FAILED)
+		return PRUNE_KEEP;
+	return event_ms < limit_ms && attempt_ms < limit_ms ? PRUNE_REMOVE : PRUNE_KEEP;
+}
+
+int64_t store_prune_next_app(int64_t id)
+{
+	return id | ((INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1);
 }

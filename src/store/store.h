@@ -9,14 +9,6 @@
 struct store;
 struct store_reader;
 
-enum callback_state {
-	CALLBACK_PENDING,   /* due at due_ms */
-	CALLBACK_DELIVERED, /* final */
-	CALLBACK_FAILED,    /* final: retries used up, or the app was deleted */
-};
-/* "pending", "delivered", "failed". Static. */
-const char *callback_state_word(enum callback_state state);
-
 struct store_app {
 	struct app_config config;
 	struct app_state state;
@@ -54,10 +46,35 @@ struct store_callback {
 	int64_t event_ms;
 	enum callback_state state;
 	uint32_t attempts;
-	int64_t due_ms;	    /* pending: when the next attempt is due */
-	int64_t attempt_ms; /* when the last attempt ended; 0 for none */
+	int64_t due_ms; /* waiting: when the next attempt is due, on the clock of deadlines; 0 at once, never tried */
+	int64_t attempt_ms; /* wall clock, when the last attempt ended; 0 for none */
 	int32_t http_status;
 	struct str error;
+	int64_t base_ms;	/* wall clock: its schedule started then, with the event or the last replay */
+	uint32_t base_attempts; /* attempts made before that */
+	uint32_t replays;
+	struct str log; /* see hook/log.h; empty in lists */
+};
+
+/* What a list of callbacks is to hold. */
+struct store_callback_filter {
+	int64_t after_id;  /* ids above this, and */
+	int64_t before_id; /* below this; app_id_make gives those of an app */
+	unsigned states;   /* bit per enum callback_state */
+	int64_t since_ms;  /* event_ms at least this, and */
+	int64_t until_ms;  /* at most this */
+};
+
+/* A waiting callback that has a time. */
+struct store_due {
+	int64_t id;
+	int64_t due_ms;
+};
+
+/* Final callbacks whose event and last attempt are older than this may be removed; 0: never. Wall clock. */
+struct store_retention {
+	int64_t delivered_before_ms; /* superseded ones too */
+	int64_t failed_before_ms;
 };
 
 /* ---- the write side: one thread ---- */
@@ -73,6 +90,13 @@ MUST_CHECK int store_commit(struct store *store, struct live_set *set, struct er
 void store_abandon(struct store *store);
 /* Housekeeping that may wait: the writer calls it after the replies have left. */
 void store_tidy(struct store *store);
+#define STORE_PRUNE_ROWS_MAX 500
+/* Removes final callbacks that nobody keeps any more, in a transaction of its own, between two batches. Looks at no
+ * more than STORE_PRUNE_ROWS_MAX rows, from `cursor` on, which it moves; a round begins and ends at 0. It goes app by
+ * app from the oldest callback, up to the first that is younger than both limits. `removed_out` is how many went.
+ * Returns 1 when the round goes on, 0 at its end, or -1 with an error as store_commit's and the cursor as it was. */
+MUST_CHECK int store_prune(struct store *store, const struct store_retention *retention, int64_t *cursor,
+			   size_t *removed_out, struct error *err);
 /* Random, made once per store: with a callback's id it names an event for ever. */
 uint64_t store_id(const struct store *store);
 #define STORE_SECRET_BYTES 32
@@ -109,17 +133,35 @@ MUST_CHECK int store_account_get(struct store_reader *reader, struct arena *aren
 				 struct store_account *account_out, struct error *err);
 /* Counts the rows, for checks against the counter. Cost grows with the number of rooms. */
 MUST_CHECK int store_room_count(struct store_reader *reader, uint32_t number, uint64_t *count_out, struct error *err);
-/* Calls `each` for every app with pending callbacks, with the earliest time one is due. */
-MUST_CHECK int store_pending_each(struct store_reader *reader,
-				  void (*each)(void *context, uint32_t sdkappid, int64_t due_ms), void *context,
+/* Calls `each` for every app with waiting callbacks; `failures` is its endpoint's, 0 when the app was deleted. Cost grows
+ * with the number of such apps, not of their callbacks. */
+MUST_CHECK int store_waiting_each(struct store_reader *reader,
+				  void (*each)(void *context, uint32_t sdkappid, uint32_t failures), void *context,
 				  struct error *err);
-/* Pending callbacks of one app, the first due first, at most `limit`, due or not. */
-MUST_CHECK int store_callback_pending(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, size_t limit,
-				      struct store_callback *callbacks_out, size_t *count_out, struct error *err);
-/* Callbacks of any state with an id below `before_id`, newest first, at most `limit`. */
-MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
-				   size_t limit, struct store_callback *callbacks_out, size_t *count_out,
+/* The app's first waiting callback with due_ms 0 and an id above `after_id`. Returns 1 with it (text in the arena, log
+ * included), 0 when there is none, -1. */
+MUST_CHECK int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
+				   int64_t after_id, struct store_callback *callback_out, struct error *err);
+/* The app's waiting callbacks with a due_ms, the first due first, at most `limit`, due or not. */
+MUST_CHECK int store_callback_due(struct store_reader *reader, uint32_t sdkappid, size_t limit,
+				  struct store_due *due_out, size_t *count_out, struct error *err);
+/* Returns 1 with the callback (text in the arena, log included), 0 when there is none, -1. */
+MUST_CHECK int store_callback_get(struct store_reader *reader, struct arena *arena, int64_t id,
+				  struct store_callback *callback_out, struct error *err);
+/* The id of the app's newest alert for this threshold (1 to 100), in whatever state, or 0. */
+MUST_CHECK int store_alert_newest(struct store_reader *reader, uint32_t sdkappid, uint8_t threshold, int64_t *id_out,
+				  struct error *err);
+#define STORE_LIST_SCAN_MAX 10000
+/* Callbacks that the filter lets through, by falling id, at most `limit`, without their log. Looks at no more than
+ * STORE_LIST_SCAN_MAX rows (those that have failed or were superseded are found without looking at others);
+ * `next_out` is the before_id to go on with, or 0 when there are no more. */
+MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *arena,
+				   const struct store_callback_filter *filter, size_t limit,
+				   struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
 				   struct error *err);
+/* Returns 1 with the app's client certificate and its key (in the arena), 0 when it has none, -1. */
+MUST_CHECK int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
+				     struct str *chain_out, struct str *key_out, struct error *err);
 
 /* ---- kinds of stores ---- */
 

@@ -1,0 +1,206 @@
+/* Reads of callbacks in the SQLite store: what waits, in the order of delivery, and lists for people.
+ *
+ * There may be millions of rows, so each read comes to what it wants by an index and looks at few others. A list goes
+ * over ids and two small columns, and fetches the rows that pass its filter one by one while that statement is open:
+ * they belong to the same committed state. A row with values that this program never writes is ERR_INTERNAL. */
+#include "store/sqlite_internal.h"
+
+enum sqlite_callback_column {
+	CALLBACK_COLUMN_ID,
+	CALLBACK_COLUMN_SDKAPPID,
+	CALLBACK_COLUMN_COMMAND,
+	CALLBACK_COLUMN_THRESHOLD,
+	CALLBACK_COLUMN_PLATFORM,
+	CALLBACK_COLUMN_CLIENT_IP,
+	CALLBACK_COLUMN_BODY,
+	CALLBACK_COLUMN_EVENT_MS,
+	CALLBACK_COLUMN_STATE,
+	CALLBACK_COLUMN_ATTEMPTS,
+	CALLBACK_COLUMN_DUE_MS,
+	CALLBACK_COLUMN_ATTEMPT_MS,
+	CALLBACK_COLUMN_HTTP_STATUS,
+	CALLBACK_COLUMN_ERROR,
+	CALLBACK_COLUMN_BASE_MS,
+	CALLBACK_COLUMN_BASE_ATTEMPTS,
+	CALLBACK_COLUMN_REPLAYS,
+	CALLBACK_COLUMN_LOG,
+};
+
+/* What the casts below rely on, and who indexes tables or computes with the values. */
+static bool sqlite_callback_in_bounds(sqlite3_stmt *statement)
+{
+	const struct sqlite_bounds bounds[] = {
+		{CALLBACK_COLUMN_SDKAPPID, 1, HW_SDKAPPID_MAX},
+		{CALLBACK_COLUMN_COMMAND, 0, HW_CALLBACK_COUNT - 1},
+		{CALLBACK_COLUMN_THRESHOLD, 0, 100},
+		{CALLBACK_COLUMN_PLATFORM, 0, HW_PLATFORM_COUNT - 1},
+		{CALLBACK_COLUMN_EVENT_MS, 0, INT64_MAX},
+		{CALLBACK_COLUMN_STATE, 0, CALLBACK_STATE_COUNT - 1},
+		{CALLBACK_COLUMN_ATTEMPTS, 0, UINT32_MAX},
+		{CALLBACK_COLUMN_DUE_MS, 0, INT64_MAX},
+		{CALLBACK_COLUMN_ATTEMPT_MS, 0, INT64_MAX},
+		{CALLBACK_COLUMN_HTTP_STATUS, 0, INT32_MAX},
+		{CALLBACK_COLUMN_BASE_MS, 0, INT64_MAX},
+		{CALLBACK_COLUMN_BASE_ATTEMPTS, 0, sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPTS)},
+		{CALLBACK_COLUMN_REPLAYS, 0, UINT32_MAX},
+	};
+
+	return sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds));
+}
+
+static struct store_callback sqlite_read_callback(sqlite3_stmt *statement, struct arena *arena, bool with_log)
+{
+	return (struct store_callback){
+		.id = sqlite3_column_int64(statement, CALLBACK_COLUMN_ID),
+		.sdkappid = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_SDKAPPID),
+		.command = (enum hw_callback)sqlite3_column_int(statement, CALLBACK_COLUMN_COMMAND),
+		.threshold = (uint8_t)sqlite3_column_int(statement, CALLBACK_COLUMN_THRESHOLD),
+		.platform = (enum hw_platform)sqlite3_column_int(statement, CALLBACK_COLUMN_PLATFORM),
+		.client_ip = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_CLIENT_IP)),
+		.body = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_BODY)),
+		.event_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_EVENT_MS),
+		.state = (enum callback_state)sqlite3_column_int(statement, CALLBACK_COLUMN_STATE),
+		.attempts = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPTS),
+		.due_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_DUE_MS),
+		.attempt_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPT_MS),
+		.http_status = sqlite3_column_int(statement, CALLBACK_COLUMN_HTTP_STATUS),
+		.error = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_ERROR)),
+		.base_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_BASE_MS),
+		.base_attempts = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_BASE_ATTEMPTS),
+		.replays = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_REPLAYS),
+		.log = with_log ? arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_LOG)) : STR(""),
+	};
+}
+
+/* Steps a query of one callback and ends it. Returns 1 with the callback, 0 when there is none, -1. */
+static int sqlite_one_callback(struct store_reader *base, sqlite3_stmt *statement, struct arena *arena, bool with_log,
+			       struct store_callback *callback_out, struct error *err)
+{
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW && !sqlite_callback_in_bounds(statement)) {
+		(void)error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
+				(long long)sqlite3_column_int64(statement, CALLBACK_COLUMN_ID)); /* -1 follows */
+		(void)sqlite3_reset(statement); /* the error to tell is the row's */
+		return -1;
+	}
+	if (rc == SQLITE_ROW)
+		*callback_out = sqlite_read_callback(statement, arena, with_log);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
+int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
+			void *context, struct error *err)
+{
+	static const struct sqlite_bounds bounds[] = {{0, 1, HW_SDKAPPID_MAX}, {1, 0, UINT32_MAX}};
+	sqlite3_stmt *statement = sqlite_query(base, SQL_WAITING_EACH, 0, NULL);
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		int64_t sdkappid = sqlite3_column_int64(statement, 0);
+
+		if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds))) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return error_set(err, ERR_INTERNAL, "the state of app %lld holds values out of bounds",
+					 (long long)sdkappid);
+		}
+		each(context, (uint32_t)sdkappid, (uint32_t)sqlite3_column_int64(statement, 1));
+	}
+	return sqlite_query_end(base, statement, rc, err);
+}
+
+int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
+			 struct store_callback *callback_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_CALLBACK_NEXT, 2, (const int64_t[]){sdkappid, after_id});
+
+	return sqlite_one_callback(base, statement, arena, true, callback_out, err);
+}
+
+int sqlite_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,
+			size_t *count_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_CALLBACK_DUE, 2, (const int64_t[]){sdkappid, (int64_t)limit});
+	size_t count = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		due_out[count++] = (struct store_due){.id = sqlite3_column_int64(statement, 0),
+						      .due_ms = sqlite3_column_int64(statement, 1)};
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	return 0;
+}
+
+int sqlite_callback_get(struct store_reader *base, struct arena *arena, int64_t id, struct store_callback *callback_out,
+			struct error *err)
+{
+	return sqlite_one_callback(base, sqlite_query(base, SQL_CALLBACK_GET, 1, &id), arena, true, callback_out, err);
+}
+
+int sqlite_alert_newest(struct store_reader *base, uint32_t sdkappid, uint8_t threshold, int64_t *id_out,
+			struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_ALERT_NEWEST, 2, (const int64_t[]){sdkappid, threshold});
+	int rc = sqlite3_step(statement);
+	int64_t id = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*id_out = id;
+	return 0;
+}
+
+/* Fetches the row that the list's statement stands on when it passes the filter. Returns 1 with it, 0, or -1. */
+static int sqlite_list_row(struct store_reader *base, struct arena *arena, sqlite3_stmt *statement,
+			   const struct store_callback_filter *filter, struct store_callback *callback_out,
+			   struct error *err)
+{
+	static const struct sqlite_bounds bounds[] = {{1, 0, CALLBACK_STATE_COUNT - 1}};
+	int64_t id = sqlite3_column_int64(statement, 0);
+
+	if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds)))
+		return error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
+				 (long long)id);
+	if (!store_filter_passes(filter, (enum callback_state)sqlite3_column_int(statement, 1),
+				 sqlite3_column_int64(statement, 2)))
+		return 0;
+	return sqlite_one_callback(base, sqlite_query(base, SQL_CALLBACK_GET, 1, &id), arena, false, callback_out, err);
+}
+
+int sqlite_callback_list(struct store_reader *base, struct arena *arena, const struct store_callback_filter *filter,
+			 size_t limit, struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
+			 struct error *err)
+{
+	sqlite3_stmt *statement =
+		sqlite_query(base, store_filter_is_of_ended(filter) ? SQL_CALLBACK_LIST_ENDED : SQL_CALLBACK_LIST, 2,
+			     (const int64_t[]){filter->after_id, filter->before_id});
+	int64_t last = filter->before_id;
+	int64_t next = 0;
+	size_t looked = 0;
+	size_t count = 0;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		int found;
+
+		if (count == limit || looked == STORE_LIST_SCAN_MAX) {
+			next = last;
+			break;
+		}
+		found = sqlite_list_row(base, arena, statement, filter, &callbacks_out[count], err);
+		if (found < 0) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return -1;
+		}
+		last = sqlite3_column_int64(statement, 0);
+		looked++;
+		count += found == 1;
+	}
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*count_out = count;
+	*next_out = next;
+	return 0;
+}
