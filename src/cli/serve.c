@@ -44,6 +44,10 @@ struct serve_settings {
 	uint64_t retry_first;
 	uint64_t retry_longest;
 	uint64_t give_up;
+	uint64_t probe_longest;
+	bool supersede;
+	uint64_t keep_delivered;
+	uint64_t keep_failed;
 	char *on_fail;
 	char *on_unparsable;
 	char *log_level;
@@ -57,6 +61,7 @@ struct serve_settings {
 #define SERVE_DAY (86400 * SERVE_S)
 #define SERVE_ALLOWED_NAME "callback.allowed_addresses"
 #define SERVE_MIB (UINT64_C(1024) * 1024)
+#define SERVE_PRUNE_MS 60000 /* between two rounds of removing old callbacks */
 
 /* on_unparsable: a 2xx without a reply that can be understood often comes from something before the receiver (a default
  * page, a login wall, a proxy), so it proves nothing. Trying again may show a receiver one event twice, which the same
@@ -91,7 +96,7 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
 		  "PEM file with the certificates that receivers are checked against; without it the system's."),
 	SERVE_ROW(
-		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "*", 0, 4000,
+		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "", 0, 4000,
 		"Addresses and CIDR ranges inside your network that callbacks may go to, with commas between, such as "
 		"127.0.0.0/8, ::1; * for all, empty for none. Public addresses need no entry."),
 	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
@@ -110,6 +115,14 @@ static const struct setting serve_rows[] = {
 		  "Longest wait between two attempts."),
 	SERVE_ROW("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
 		  "A callback that was not delivered this long after its event ends as failed."),
+	SERVE_ROW("callback.probe_longest", SETTING_DURATION, probe_longest, "1m", 1, SERVE_DAY,
+		  "Longest wait between two probes of a receiver that keeps failing; it starts at callback.retry_first."),
+	SERVE_ROW("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
+		  "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is made."),
+	SERVE_ROW("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
+		  "How long delivered and superseded callbacks are kept; 0 for ever."),
+	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
+		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
 	SERVE_ROW("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
 		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
 	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
@@ -152,6 +165,11 @@ static int serve_check_callback(const struct serve_settings *settings, struct er
 				 "callback.retry_first (%llu ms) is longer than callback.retry_longest (%llu ms)",
 				 (unsigned long long)settings->retry_first,
 				 (unsigned long long)settings->retry_longest);
+	if (settings->retry_first > settings->probe_longest)
+		return error_set(err, ERR_INVALID,
+				 "callback.retry_first (%llu ms) is longer than callback.probe_longest (%llu ms)",
+				 (unsigned long long)settings->retry_first,
+				 (unsigned long long)settings->probe_longest);
 	return service_file_check("callback.ca_file", settings->ca_file, err);
 }
 
@@ -243,6 +261,9 @@ static int serve_open_engine(struct serve *serve, struct error *err)
 	const struct engine_options options = {
 		.queue_count_max = serve->settings.queue_max,
 		.batch_count_max = serve->settings.batch_max,
+		.keep_delivered_ms = serve->settings.keep_delivered,
+		.keep_failed_ms = serve->settings.keep_failed,
+		.prune_interval_ms = SERVE_PRUNE_MS,
 	};
 
 	return engine_open(&options, serve->store, &serve->engine, err);
@@ -259,6 +280,8 @@ static int serve_open_hook(struct serve *serve, struct error *err)
 		.reply_bytes_max = settings->reply_max,
 		.in_flight_max = settings->in_flight_max,
 		.in_flight_per_app = settings->in_flight_per_app,
+		.supersede = settings->supersede,
+		.probe_longest_ms = settings->probe_longest,
 		.retry = {.first_ms = settings->retry_first,
 			  .longest_ms = settings->retry_longest,
 			  .give_up_ms = settings->give_up},

@@ -136,9 +136,10 @@ LOOPBACK = ("--callback-allowed-addresses", "127.0.0.0/8")  # where the receiver
 
 class Backend(Process):
     """`highwater serve` with the management API at hand. With `rates` the limits of calls are the defaults; without
-    `loopback` callbacks may not go there, as by default."""
+    `loopback` callbacks may not go there, as by default; with `supersede` newer alerts take the place of those that
+    wait, as by default."""
 
-    def __init__(self, folder, *arguments, port="0", rates=False, loopback=True):
+    def __init__(self, folder, *arguments, port="0", rates=False, loopback=True, supersede=False):
         self.data = pathlib.Path(folder) / "data"
         super().__init__(
             folder,
@@ -150,6 +151,10 @@ class Backend(Process):
             "50ms",
             "--callback-retry-longest",
             "200ms",
+            "--callback-probe-longest",
+            "200ms",
+            "--callback-supersede",
+            "on" if supersede else "off",
             *(() if rates else RATES_OFF),
             *(LOOPBACK if loopback else ()),
             *arguments,

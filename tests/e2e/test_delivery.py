@@ -79,7 +79,7 @@ def test_fault_is_shown_retried_and_delivered_when_the_receiver_recovers(make_ba
     app = backend.app(MaxRoomCount=1, callback=receiver.url)
     app.create("r").ok()
     rows = backend.wait_deliveries(lambda rows: rows[0]["Attempts"] >= 2)
-    assert rows[0]["State"] == "pending"
+    assert rows[0]["State"] in wire.WAITING
     assert word in rows[0]["Error"] and rows[0]["Error"]
     assert status is None or rows[0]["HttpStatus"] == status
     assert rows[0]["Error"].isprintable()
@@ -100,7 +100,7 @@ def test_receiver_that_is_down_gets_the_alert_when_it_is_up(backend, receiver):
     app = backend.app(MaxRoomCount=1, callback=receiver.url)
     app.create("r").ok()
     rows = backend.wait_deliveries(lambda rows: rows[0]["Attempts"] >= 2)
-    assert (rows[0]["State"], rows[0]["HttpStatus"]) == ("pending", 0)
+    assert (rows[0]["State"] in wire.WAITING, rows[0]["HttpStatus"]) == (True, 0)
     assert rows[0]["Error"].startswith("connect:")
     receiver.up()
     backend.wait_deliveries(lambda rows: rows[0]["State"] == "delivered")
@@ -113,7 +113,7 @@ def test_unknown_host_is_a_dns_error(backend):
     app.create("r").ok()
     rows = backend.wait_deliveries(lambda rows: rows[0]["Attempts"] >= 1)
     assert rows[0]["Error"].startswith(("dns:", "timeout:"))
-    assert rows[0]["State"] == "pending"
+    assert rows[0]["State"] in wire.WAITING
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -611,7 +611,7 @@ def test_longest_packet_is_accepted_by_the_receiver_of_this_program(make_backend
     app = backend.app(callback=f"http://127.0.0.1:{receive.port}/", commands=[METADATA_SET])
     app.create("r").ok()
     app.set_metadata("r", {f"{number:050}": "\x01" * 2048 for number in range(8)}).ok()
-    rows = backend.wait_deliveries(lambda rows: rows and rows[0]["State"] != "pending")
+    rows = backend.wait_deliveries(lambda rows: rows and rows[0]["State"] not in wire.WAITING)
     assert [(row["State"], row["HttpStatus"]) for row in rows] == [("delivered", 200)]
     assert len(receive.lines()[0]["Body"]["Metadata"]) == 8
 

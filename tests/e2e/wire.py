@@ -251,6 +251,7 @@ def metadata_list(values):
 
 
 OK_REPLY = b'{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}'
+WAITING = ("pending", "scheduled", "in_flight", "parked")  # states of a callback that are not final
 ALERT = "Live.CallbackAfterCreateRoomReachingThreshold"
 # words of callbacks that can be switched on and are never made
 NEVER_PRODUCED = [
