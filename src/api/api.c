@@ -119,6 +119,11 @@ struct api_request *api_request_of_read(struct engine_read *read)
 	return container_of(read, struct api_request, read);
 }
 
+struct api_request *api_request_of_read_mail(struct mail *mail)
+{
+	return container_of(mail, struct api_request, read.mail);
+}
+
 static void api_answer_unqueued(struct api_request *request, const struct error *err)
 {
 	if (err->class == ERR_BUSY)
@@ -155,17 +160,24 @@ void api_submit(struct api_request *request, enum command_type type, uint32_t sd
 
 static void api_read_done(struct mail *mail)
 {
-	struct api_request *request = container_of(mail, struct api_request, read.mail);
+	struct api_request *request = api_request_of_read_mail(mail);
 
 	api_answer(request, request->code, request->text);
 }
 
 void api_submit_read(struct api_request *request, void (*read)(struct engine_read *read, struct store_reader *reader))
 {
+	api_submit_read_then(request, read, api_read_done);
+}
+
+void api_submit_read_then(struct api_request *request,
+			  void (*read)(struct engine_read *read, struct store_reader *reader),
+			  void (*done)(struct mail *mail))
+{
 	struct error err;
 
 	request->read.read = read;
-	request->read.mail.run = api_read_done;
+	request->read.mail.run = done;
 	request->read.mailbox = http_call_mailbox(request->call);
 	if (engine_submit_read(request->api->engine, &request->read, &err))
 		api_answer_unqueued(request, &err);
@@ -176,6 +188,13 @@ void api_read_failed(struct api_request *request, const struct error *err)
 	log_event(LOG_LEVEL_ERROR, "read_failed", LOG_C("request_id", request->id), LOG_C("error", err->text));
 	request->code = HW_INTERNAL;
 	(void)str_copy(request->text, sizeof(request->text), STR("the backend's store failed; try again")); /* fits */
+}
+
+void api_read_refused(struct api_request *request, int code, const char *text)
+{
+	request->code = code;
+	(void)str_copy(request->text, sizeof(request->text),
+		       str_c(text ? text : hw_code_text(code))); /* a text too long is cut */
 }
 
 /* ---- checks of the request ---- */

@@ -70,6 +70,10 @@ struct api_request {
 		size_t name_count;
 		const struct str *tags; /* of a profile */
 		size_t tag_count;
+		struct store_callback_filter filter; /* of callbacks; its before_id moves on */
+		unsigned states;		     /* of callbacks: bit per enum delivery_state */
+		uint32_t number;		     /* whose callbacks are paged; 0 for all apps */
+		int64_t callback_id;
 	} look;	  /* what a read looks for, checked by its handler */
 	int code; /* outcome of a read, set on the reader thread */
 	char text[192];
@@ -103,10 +107,17 @@ void api_submit_accounts(struct api_request *request, const struct account *acco
 void api_command_done(struct mail *mail);
 /* Runs `read` on the reader thread, which sets code and text or builds the response; then answers. */
 void api_submit_read(struct api_request *request, void (*read)(struct engine_read *read, struct store_reader *reader));
+/* The same, but `done` goes on after the read: it answers, or submits what the read has found. */
+void api_submit_read_then(struct api_request *request,
+			  void (*read)(struct engine_read *read, struct store_reader *reader),
+			  void (*done)(struct mail *mail));
 struct api_request *api_request_of_job(struct mail *mail);
 struct api_request *api_request_of_read(struct engine_read *read);
+struct api_request *api_request_of_read_mail(struct mail *mail);
 /* For reads: a store's failure as the outcome. */
 void api_read_failed(struct api_request *request, const struct error *err);
+/* For reads: a refusal as the outcome; NULL takes the code's standard text. */
+void api_read_refused(struct api_request *request, int code, const char *text);
 
 /* Getters that answer the request themselves when the value is missing or wrong; they return -1 then. */
 MUST_CHECK int api_need_str(struct api_request *request, const json_t *object, const char *key, size_t bytes_min,
@@ -190,5 +201,14 @@ void api_manage_app_set(struct api_request *request);
 void api_manage_app_delete(struct api_request *request);
 void api_manage_key_rotate(struct api_request *request);
 void api_manage_key_revoke(struct api_request *request);
+void api_manage_secret_rotate(struct api_request *request);
+void api_manage_secret_revoke(struct api_request *request);
+void api_manage_certificate_set(struct api_request *request);
+void api_manage_certificate_delete(struct api_request *request);
 void api_manage_callback_list(struct api_request *request);
+void api_manage_callback_show(struct api_request *request);
+void api_manage_callback_replay(struct api_request *request);
+void api_manage_callback_pause(struct api_request *request);
+void api_manage_callback_resume(struct api_request *request);
+void api_manage_callback_test(struct api_request *request);
 void api_health(struct api_request *request);

@@ -57,7 +57,16 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/app_delete", API_MANAGE, api_manage_app_delete, 0, RATE_NONE},
 	{"/manage/v1/app_key_rotate", API_MANAGE, api_manage_key_rotate, 0, RATE_NONE},
 	{"/manage/v1/app_key_revoke", API_MANAGE, api_manage_key_revoke, 0, RATE_NONE},
+	{"/manage/v1/app_secret_rotate", API_MANAGE, api_manage_secret_rotate, 0, RATE_NONE},
+	{"/manage/v1/app_secret_revoke", API_MANAGE, api_manage_secret_revoke, 0, RATE_NONE},
+	{"/manage/v1/app_certificate_set", API_MANAGE, api_manage_certificate_set, 0, RATE_NONE},
+	{"/manage/v1/app_certificate_delete", API_MANAGE, api_manage_certificate_delete, 0, RATE_NONE},
 	{"/manage/v1/callback_list", API_MANAGE, api_manage_callback_list, 0, RATE_NONE},
+	{"/manage/v1/callback_show", API_MANAGE, api_manage_callback_show, 0, RATE_NONE},
+	{"/manage/v1/callback_replay", API_MANAGE, api_manage_callback_replay, 0, RATE_NONE},
+	{"/manage/v1/callback_pause", API_MANAGE, api_manage_callback_pause, 0, RATE_NONE},
+	{"/manage/v1/callback_resume", API_MANAGE, api_manage_callback_resume, 0, RATE_NONE},
+	{"/manage/v1/callback_test", API_MANAGE, api_manage_callback_test, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };
 

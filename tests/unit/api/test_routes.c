@@ -67,7 +67,16 @@ static const struct {
 	{MANAGE "app_delete", API_MANAGE, RATE_NONE},
 	{MANAGE "app_key_rotate", API_MANAGE, RATE_NONE},
 	{MANAGE "app_key_revoke", API_MANAGE, RATE_NONE},
+	{MANAGE "app_secret_rotate", API_MANAGE, RATE_NONE},
+	{MANAGE "app_secret_revoke", API_MANAGE, RATE_NONE},
+	{MANAGE "app_certificate_set", API_MANAGE, RATE_NONE},
+	{MANAGE "app_certificate_delete", API_MANAGE, RATE_NONE},
 	{MANAGE "callback_list", API_MANAGE, RATE_NONE},
+	{MANAGE "callback_show", API_MANAGE, RATE_NONE},
+	{MANAGE "callback_replay", API_MANAGE, RATE_NONE},
+	{MANAGE "callback_pause", API_MANAGE, RATE_NONE},
+	{MANAGE "callback_resume", API_MANAGE, RATE_NONE},
+	{MANAGE "callback_test", API_MANAGE, RATE_NONE},
 	{"/healthz", API_OPEN, RATE_NONE},
 };
 

@@ -1,18 +1,11 @@
-/* The management API: apps and their deliveries, for whoever holds the backend's admin token. The command line tools
- * and the console speak it. */
-#include "api/request.h"
+/* The management API's calls for apps, for whoever holds the backend's admin token. The command line tools and the
+ * console speak it. */
+#include "api/manage.h"
 #include "base/mem.h"
-#include "hook/request.h"
 #include "live/key.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-#define MANAGE_PAGE_COUNT_MAX 100
-#define MANAGE_PAGE_BYTES (1024 * 1024) /* a page of callbacks ends with the row that passes this */
-#define MANAGE_KEY_BYTES 32		/* random bytes of a key made here; twice as many hexadecimal digits */
-#define MANAGE_OVERLAP_DEFAULT_S 86400
-#define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
 
 /* ---- reading an app from the body ---- */
 
@@ -131,7 +124,7 @@ static int manage_take_app(struct api_request *request, struct app_config *confi
 														 : 0;
 }
 
-static int manage_need_sdkappid(struct api_request *request, uint32_t *out)
+int manage_need_sdkappid(struct api_request *request, uint32_t *out)
 {
 	uint64_t sdkappid;
 
@@ -141,10 +134,9 @@ static int manage_need_sdkappid(struct api_request *request, uint32_t *out)
 	return 0;
 }
 
-/* A random key, in the arena. */
-static struct str manage_make_key(struct arena *arena)
+struct str manage_make_key(struct arena *arena)
 {
-	unsigned char random[MANAGE_KEY_BYTES];
+	unsigned char random[MANAGE_SECRET_BYTES];
 	struct str key;
 	struct buf hex;
 
@@ -181,53 +173,90 @@ static void manage_append_key(struct buf *out, const struct app_config *config, 
 	buf_append_char(out, '}');
 }
 
-static void manage_append_app(struct buf *out, const struct app_config *config, const struct app_state *state,
-			      bool reveal_key)
+static void manage_append_keys(struct buf *out, const struct app_config *config, bool reveal)
 {
+	buf_append_c(out, "\"Keys\":[");
+	for (unsigned i = 0; i < config->keys.count; i++)
+		manage_append_key(out, config, i, reveal);
+	buf_append_char(out, ']');
+	if (reveal && config->keys.count) {
+		buf_append_c(out, ",\"Key\":");
+		buf_append_json_string(out, secret_reveal(app_key_newest(&config->keys)));
+	}
+}
+
+static void manage_append_endpoint(struct buf *out, const struct app_config *config, const struct app_endpoint *endpoint)
+{
+	buf_printf(out,
+		   "\"Endpoint\":{\"State\":\"%s\",\"Failures\":%" PRIu32 ",\"FailingSince\":%" PRId64
+		   ",\"LastDelivered\":%" PRId64 ",\"PauseReason\":\"%s\",\"PauseTime\":%" PRId64 "}",
+		   endpoint_state_word(endpoint_state_of(config->pause, endpoint->failures)), endpoint->failures,
+		   endpoint->failing_ms, endpoint->delivered_ms, app_pause_word(config->pause), config->pause_ms);
+}
+
+struct manage_view {
+	const struct app_config *config;
+	const struct app_state *state;
+	struct str certificate; /* PEM; empty for none */
+	bool reveal;		/* keys and secrets too */
+};
+
+static void manage_append_callbacks(struct buf *out, const struct manage_view *view)
+{
+	const struct app_config *config = view->config;
+
+	buf_printf(out, "\"CallbackPending\":%" PRIu64 ",\"CallbackSequence\":%" PRIu64 ",\"CallbackUrl\":",
+		   view->state->callback_pending, view->state->callback_sequence);
+	buf_append_json_string(out, str_c(config->callback_url));
+	buf_append_c(out, ",\"CallbackCommandList\":");
+	api_append_callback_commands(out, config->callback_commands);
+	buf_append_char(out, ',');
+	manage_append_endpoint(out, config, &view->state->endpoint);
+	buf_printf(out, ",\"IsTokenEnable\":%s,", config->token_set && config->token_enabled ? "true" : "false");
+	manage_append_secrets(out, config, view->reveal);
+	buf_append_c(out, ",\"Certificate\":");
+	certificate_append(out, view->certificate);
+}
+
+static void manage_append_app(struct buf *out, const struct manage_view *view)
+{
+	const struct app_config *config = view->config;
+
 	buf_printf(out, "{\"SdkAppid\":%" PRIu32 ",\"MaxRoomCount\":%" PRIu32 ",\"RoomCount\":%" PRIu64 ",",
-		   config->sdkappid, config->room_count_max, state->room_count);
+		   config->sdkappid, config->room_count_max, view->state->room_count);
 	manage_append_policy(out, &config->alert);
-	buf_printf(out, ",\"AlertLevel\":%u,\"Admins\":[", state->alert_level);
+	buf_printf(out, ",\"AlertLevel\":%u,\"Admins\":[", view->state->alert_level);
 	for (unsigned i = 0; i < config->admin_count; i++) {
 		if (i)
 			buf_append_char(out, ',');
 		buf_append_json_string(out, str_c(config->admins[i]));
 	}
-	buf_printf(out,
-		   "],\"CallbackOverwrite\":%s,\"CreateTime\":%" PRId64 ",\"CallbackPending\":%" PRIu64
-		   ",\"CallbackSequence\":%" PRIu64 ",\"CallbackUrl\":",
-		   config->callback_overwrite ? "true" : "false", config->create_ms, state->callback_pending,
-		   state->callback_sequence);
-	buf_append_json_string(out, str_c(config->callback_url));
-	buf_append_c(out, ",\"CallbackCommandList\":");
-	api_append_callback_commands(out, config->callback_commands);
-	buf_printf(out, ",\"IsTokenEnable\":%s,\"AccountsRequired\":%s,\"Keys\":[",
-		   config->token_set && config->token_enabled ? "true" : "false",
-		   config->accounts_required ? "true" : "false");
-	for (unsigned i = 0; i < config->keys.count; i++)
-		manage_append_key(out, config, i, reveal_key);
-	buf_append_char(out, ']');
-	if (reveal_key && config->keys.count) {
-		buf_append_c(out, ",\"Key\":");
-		buf_append_json_string(out, secret_reveal(app_key_newest(&config->keys)));
-	}
+	buf_printf(out, "],\"CallbackOverwrite\":%s,\"CreateTime\":%" PRId64 ",",
+		   config->callback_overwrite ? "true" : "false", config->create_ms);
+	manage_append_callbacks(out, view);
+	buf_printf(out, ",\"AccountsRequired\":%s,", config->accounts_required ? "true" : "false");
+	manage_append_keys(out, config, view->reveal);
 	buf_append_char(out, '}');
 }
 
 /* ---- create, set, delete ---- */
 
+/* The only time that key and secret are shown unasked. */
 static void manage_app_created(struct mail *mail)
 {
 	struct api_request *request = api_request_of_job(mail);
 	const struct command *command = &request->job.command;
-	struct app_state state = {0};
 
 	if (command->code == HW_OK) {
-		struct app_config made = *command->u.app_create;
+		struct app_config *made = arena_new(request->arena, struct app_config);
+		const struct app_state state = {0};
 
-		made.create_ms = command->origin.wall_ms;
-		app_key_stamp(&made.keys, command->origin.wall_ms);
-		manage_append_app(&request->response, &made, &state, true); /* the only time the key is shown unasked */
+		*made = *command->u.app_create;
+		made->create_ms = command->origin.wall_ms;
+		app_key_stamp(&made->keys, command->origin.wall_ms);
+		app_key_stamp(&made->secrets, command->origin.wall_ms);
+		manage_append_app(&request->response,
+				  &(struct manage_view){.config = made, .state = &state, .reveal = true});
 	}
 	api_answer(request, command->code, command->text);
 }
@@ -246,6 +275,7 @@ void api_manage_app_create(struct api_request *request)
 		return;
 	if (!(fields & APP_FIELD_KEY))
 		app_key_add(&config->keys, manage_make_key(request->arena), 0);
+	app_key_add(&config->secrets, manage_make_secret(request->arena, false), 0);
 	if (app_config_check(config, &err)) {
 		api_answer(request, HW_BAD_PARAMETER, err.text);
 		return;
@@ -284,70 +314,33 @@ void api_manage_app_delete(struct api_request *request)
 	api_submit(request, COMMAND_APP_DELETE, sdkappid, api_command_done);
 }
 
-/* ---- keys ---- */
-
-static void manage_key_rotated(struct mail *mail)
-{
-	struct api_request *request = api_request_of_job(mail);
-	const struct command *command = &request->job.command;
-
-	if (command->code == HW_OK) {
-		buf_printf(&request->response, "{\"KeyId\":%" PRIu32 ",\"Key\":", command->key_id);
-		buf_append_json_string(&request->response, command->u.key_rotate.key);
-		buf_append_char(&request->response, '}');
-	}
-	api_answer(request, command->code, command->text);
-}
-
-void api_manage_key_rotate(struct api_request *request)
-{
-	struct command *command = &request->job.command;
-	uint64_t overlap_s = MANAGE_OVERLAP_DEFAULT_S;
-	uint32_t sdkappid;
-	int found;
-
-	if (manage_need_sdkappid(request, &sdkappid))
-		return;
-	found = api_take_str(request, request->body, "Key", APP_KEY_BYTES_MIN, HW_USERSIG_KEY_BYTES_MAX,
-			     &command->u.key_rotate.key);
-	if (found < 0 || api_take_u64(request, request->body, "Overlap", 0, MANAGE_OVERLAP_MAX_S, &overlap_s) < 0)
-		return;
-	if (!found)
-		command->u.key_rotate.key = manage_make_key(request->arena);
-	command->u.key_rotate.overlap_ms = (int64_t)overlap_s * 1000;
-	api_submit(request, COMMAND_KEY_ROTATE, sdkappid, manage_key_rotated);
-}
-
-void api_manage_key_revoke(struct api_request *request)
-{
-	uint32_t sdkappid;
-	uint64_t key_id;
-
-	if (manage_need_sdkappid(request, &sdkappid) ||
-	    api_need_u64(request, request->body, "KeyId", 1, APP_KEY_ID_MAX, &key_id))
-		return;
-	request->job.command.u.key_revoke.key_id = (uint32_t)key_id;
-	api_submit(request, COMMAND_KEY_REVOKE, sdkappid, api_command_done);
-}
-
 /* ---- looking ---- */
+
+/* Returns 1 when the app was appended, 0 when there is none, -1 with the outcome set. */
+static int manage_read_app(struct api_request *request, struct store_reader *reader, uint32_t sdkappid, bool reveal)
+{
+	struct store_app *app = arena_new(request->arena, struct store_app);
+	struct manage_view view = {.config = &app->config, .state = &app->state, .reveal = reveal};
+	struct str key;
+	struct error err;
+	int found = store_app_get(reader, sdkappid, app, &err);
+
+	if (found == 1 && app->config.certificate_set &&
+	    store_certificate_get(reader, request->arena, sdkappid, &view.certificate, &key, &err) < 0)
+		found = -1;
+	if (found < 0)
+		api_read_failed(request, &err);
+	else if (found == 1)
+		manage_append_app(&request->response, &view);
+	return found;
+}
 
 static void manage_app_show_read(struct engine_read *read, struct store_reader *reader)
 {
 	struct api_request *request = api_request_of_read(read);
-	struct store_app app;
-	struct error err;
-	int found = store_app_get(reader, request->look.sdkappid, &app, &err);
 
-	if (found < 0) {
-		api_read_failed(request, &err);
-	} else if (found == 0) {
-		request->code = HW_UNKNOWN_SDKAPPID;
-		(void)str_copy(request->text, sizeof(request->text),
-			       str_c(hw_code_text(HW_UNKNOWN_SDKAPPID))); /* fits */
-	} else {
-		manage_append_app(&request->response, &app.config, &app.state, request->look.reveal_key);
-	}
+	if (manage_read_app(request, reader, request->look.sdkappid, request->look.reveal_key) == 0)
+		api_read_refused(request, HW_UNKNOWN_SDKAPPID, NULL);
 }
 
 void api_manage_app_show(struct api_request *request)
@@ -356,17 +349,6 @@ void api_manage_app_show(struct api_request *request)
 	    api_take_bool(request, request->body, "RevealKey", &request->look.reveal_key) < 0)
 		return;
 	api_submit_read(request, manage_app_show_read);
-}
-
-static int manage_take_page(struct api_request *request, uint64_t next_max, uint64_t *next_out)
-{
-	*next_out = 0;
-	request->look.count = MANAGE_PAGE_COUNT_MAX;
-	return api_take_u64(request, request->body, "Next", 0, next_max, next_out) < 0 ||
-			       api_take_u64(request, request->body, "Count", 1, MANAGE_PAGE_COUNT_MAX,
-					    &request->look.count) < 0
-		       ? -1
-		       : 0;
 }
 
 static void manage_app_list_read(struct engine_read *read, struct store_reader *reader)
@@ -380,94 +362,31 @@ static void manage_app_list_read(struct engine_read *read, struct store_reader *
 
 	buf_append_c(out, "{\"AppList\":[");
 	for (size_t i = 0; i < count; i++) {
-		struct store_app app;
-		struct error err;
-		int found = store_app_get(reader, sdkappids[i], &app, &err);
+		size_t start = out->len;
+		int found;
 
+		if (!first)
+			buf_append_char(out, ',');
+		found = manage_read_app(request, reader, sdkappids[i], false);
 		if (found < 0) {
 			buf_reset(out);
-			api_read_failed(request, &err);
 			return;
 		}
 		if (found == 0)
-			continue; /* deleted since */
-		if (!first)
-			buf_append_char(out, ',');
-		manage_append_app(out, &app.config, &app.state, false);
-		first = false;
+			out->len = start; /* deleted since */
+		first = first && found == 0;
 	}
 	buf_printf(out, "],\"Next\":%" PRIu32 "}", count == request->look.count ? sdkappids[count - 1] : 0);
 }
 
 void api_manage_app_list(struct api_request *request)
 {
-	uint64_t next;
+	uint64_t next = 0;
 
-	if (manage_take_page(request, HW_SDKAPPID_MAX, &next))
+	request->look.count = MANAGE_PAGE_COUNT_MAX;
+	if (api_take_u64(request, request->body, "Next", 0, HW_SDKAPPID_MAX, &next) < 0 ||
+	    api_take_u64(request, request->body, "Count", 1, MANAGE_PAGE_COUNT_MAX, &request->look.count) < 0)
 		return;
 	request->look.sdkappid = (uint32_t)next;
 	api_submit_read(request, manage_app_list_read);
-}
-
-static void manage_append_callback(struct buf *out, uint64_t id, const struct store_callback *callback)
-{
-	char event_id[REQUEST_EVENT_ID_BYTES + 1];
-
-	request_event_id(id, callback->id, event_id);
-	buf_printf(out,
-		   "{\"WebhookId\":\"%s\",\"Sequence\":%" PRIu64
-		   ",\"CallbackCommand\":\"%s\",\"State\":\"%s\",\"Attempts\":%" PRIu32 ",\"DueTime\":%" PRId64
-		   ",\"LastAttemptTime\":%" PRId64 ",\"HttpStatus\":%" PRId32 ",\"Error\":",
-		   event_id, app_id_sequence(callback->id), hw_callback_word(callback->command),
-		   callback_state_word(callback->state), callback->attempts, callback->due_ms, callback->attempt_ms,
-		   callback->http_status);
-	buf_append_json_string(out, callback->error);
-	buf_printf(out, ",\"EventTime\":%" PRId64 ",\"Threshold\":%u,\"OptPlatform\":\"%s\",\"ClientIP\":",
-		   callback->event_ms, callback->threshold, hw_platform_word(callback->platform));
-	buf_append_json_string(out, callback->client_ip);
-	buf_append_c(out, ",\"Body\":");
-	buf_append_str(out, callback->body); /* JSON, made by this program */
-	buf_append_char(out, '}');
-}
-
-static void manage_callback_list_read(struct engine_read *read, struct store_reader *reader)
-{
-	struct api_request *request = api_request_of_read(read);
-	struct store_callback *rows = arena_array(request->arena, request->look.count, sizeof(*rows));
-	struct buf *out = &request->response;
-	struct error err;
-	size_t count;
-	size_t shown;
-
-	if (store_callback_list(reader, request->arena, request->app->config.number, request->look.before_id,
-				request->look.count, rows, &count, &err)) {
-		api_read_failed(request, &err);
-		return;
-	}
-	buf_append_c(out, "{\"CallbackList\":[");
-	for (shown = 0; shown < count && out->len < MANAGE_PAGE_BYTES; shown++) {
-		if (shown)
-			buf_append_char(out, ',');
-		manage_append_callback(out, store_id(engine_store(request->api->engine)), &rows[shown]);
-	}
-	buf_printf(out, "],\"Next\":%" PRIu64 "}",
-		   shown && (shown < count || count == request->look.count) ? app_id_sequence(rows[shown - 1].id) : 0);
-}
-
-/* Newest first; Next is a sequence number, 0 for the first page. */
-void api_manage_callback_list(struct api_request *request)
-{
-	uint64_t next;
-	uint32_t sdkappid;
-
-	if (manage_need_sdkappid(request, &sdkappid) ||
-	    manage_take_page(request, (UINT64_C(1) << APP_ID_SEQUENCE_BITS) - 1, &next))
-		return;
-	request->app = directory_acquire(engine_directory(request->api->engine), sdkappid);
-	if (!request->app) {
-		api_answer(request, HW_UNKNOWN_SDKAPPID, NULL);
-		return;
-	}
-	request->look.before_id = next ? app_id_make(request->app->config.number, next) : INT64_MAX;
-	api_submit_read(request, manage_callback_list_read);
 }

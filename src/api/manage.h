@@ -1,0 +1,30 @@
+#pragma once
+/* What the files of the management API share. Internal to api/. */
+#include "api/request.h"
+
+#define MANAGE_PAGE_COUNT_MAX 100
+#define MANAGE_OVERLAP_DEFAULT_S 86400
+#define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
+#define MANAGE_SECRET_BYTES 32	      /* random bytes of a key or secret made here */
+
+/* Each takes a field of the body; -1 when the request was answered. */
+MUST_CHECK int manage_need_sdkappid(struct api_request *request, uint32_t *out);
+/* "Overlap" in seconds as milliseconds. */
+MUST_CHECK int manage_take_overlap(struct api_request *request, int64_t *out_ms);
+
+/* A new key of UserSigs, in the arena. */
+struct str manage_make_key(struct arena *arena);
+/* A new secret of callbacks as text, in the arena. */
+struct str manage_make_secret(struct arena *arena, bool private_key);
+
+/* `"Secrets":[...]`: all secrets of the app, with their text where `reveal` says so; of private keys only the public
+ * one, always. */
+void manage_append_secrets(struct buf *out, const struct app_config *config, bool reveal);
+
+/* A certificate chain and its key are PEM, at least one certificate, the key is the first one's, strong enough for TLS
+ * and without a passphrase, and the first certificate has not expired. Returns 0, or -1 with a sentence in `reason_out`
+ * that repeats nothing of the key. */
+MUST_CHECK int certificate_check(struct str chain, struct str key, int64_t now_ms, char *reason_out,
+				 size_t reason_size);
+/* What the first certificate of a chain says, as a JSON object; `null` for a chain that cannot be read. */
+void certificate_append(struct buf *out, struct str chain);
