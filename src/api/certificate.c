@@ -101,8 +101,8 @@ static int64_t certificate_end_ms(const X509 *cert)
 static bool certificate_is_usable(X509 *cert, EVP_PKEY *key)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	bool usable = context && SSL_CTX_use_certificate(context, cert) == 1 &&
-		      SSL_CTX_use_PrivateKey(context, key) == 1;
+	bool usable =
+		context && SSL_CTX_use_certificate(context, cert) == 1 && SSL_CTX_use_PrivateKey(context, key) == 1;
 
 	SSL_CTX_free(context);
 	ERR_clear_error();

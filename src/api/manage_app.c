@@ -185,7 +185,8 @@ static void manage_append_keys(struct buf *out, const struct app_config *config,
 	}
 }
 
-static void manage_append_endpoint(struct buf *out, const struct app_config *config, const struct app_endpoint *endpoint)
+static void manage_append_endpoint(struct buf *out, const struct app_config *config,
+				   const struct app_endpoint *endpoint)
 {
 	buf_printf(out,
 		   "\"Endpoint\":{\"State\":\"%s\",\"Failures\":%" PRIu32 ",\"FailingSince\":%" PRId64

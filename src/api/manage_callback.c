@@ -10,7 +10,7 @@
 
 #include <inttypes.h>
 
-#define CALLBACKS_PAGE_BYTES (1024 * 1024)	   /* a page of callbacks ends with the row that passes this */
+#define CALLBACKS_PAGE_BYTES (1024 * 1024)	    /* a page of callbacks ends with the row that passes this */
 #define CALLBACKS_TIME_MAX INT64_C(253402300799999) /* the last moment of the year 9999 */
 #define CALLBACKS_SEQUENCE_MAX ((INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1)
 
@@ -188,8 +188,7 @@ static bool callbacks_is_in_flight(struct callbacks_view *view, int64_t id)
 {
 	if (!view->in_flight) {
 		view->in_flight = arena_array(view->request->arena, HOOK_IN_FLIGHT_MAX, sizeof(*view->in_flight));
-		view->in_flight_count =
-			hook_in_flight(view->request->api->hook, view->in_flight, HOOK_IN_FLIGHT_MAX);
+		view->in_flight_count = hook_in_flight(view->request->api->hook, view->in_flight, HOOK_IN_FLIGHT_MAX);
 	}
 	for (size_t i = 0; i < view->in_flight_count; i++)
 		if (view->in_flight[i] == id)
@@ -246,8 +245,9 @@ static void callbacks_append_row(struct buf *out, uint64_t store, const struct s
 		   delivery_state_word(state), row->attempts, row->replays,
 		   row->state == CALLBACK_WAITING ? row->due_ms : 0, row->attempt_ms, row->http_status);
 	buf_append_json_string(out, row->error);
-	buf_printf(out, ",\"EventTime\":%" PRId64 ",\"Threshold\":%u,\"OptPlatform\":\"%s\",\"ClientIP\":",
-		   row->event_ms, row->threshold, hw_platform_word(row->platform));
+	buf_printf(out,
+		   ",\"EventTime\":%" PRId64 ",\"Threshold\":%u,\"OptPlatform\":\"%s\",\"ClientIP\":", row->event_ms,
+		   row->threshold, hw_platform_word(row->platform));
 	buf_append_json_string(out, row->client_ip);
 	buf_append_c(out, ",\"Body\":");
 	buf_append_str(out, row->body); /* JSON, made by this program */
@@ -308,7 +308,8 @@ static void callbacks_list_read(struct engine_read *read, struct store_reader *r
 /* By falling id: newest first within an app, the app that was made last first. */
 void api_manage_callback_list(struct api_request *request)
 {
-	struct str states = STR("pending, scheduled, in_flight, parked, delivered, superseded, failed, waiting or final");
+	struct str states =
+		STR("pending, scheduled, in_flight, parked, delivered, superseded, failed, waiting or final");
 
 	if (callbacks_has(request, "SdkAppid") && callbacks_hold_app(request))
 		return;
@@ -409,8 +410,8 @@ static void callbacks_find_many(struct engine_read *read, struct store_reader *r
 	int64_t next_id;
 	size_t count;
 
-	if (store_callback_list(reader, request->arena, &request->look.filter, REPLAY_COUNT_MAX, rows, &count,
-				&next_id, &err)) {
+	if (store_callback_list(reader, request->arena, &request->look.filter, REPLAY_COUNT_MAX, rows, &count, &next_id,
+				&err)) {
 		api_read_failed(request, &err);
 		return;
 	}
@@ -463,9 +464,10 @@ void api_manage_callback_replay(struct api_request *request)
 
 	if (one + by_sequence + by_time != 1 || (!by_time && callbacks_has(request, "Until")) ||
 	    (one && callbacks_has(request, "SdkAppid"))) {
-		api_answer(request, HW_BAD_PARAMETER,
-			   "give WebhookId, or SdkAppid with FromSequence and ToSequence, or SdkAppid with Since and, if "
-			   "you like, Until");
+		api_answer(
+			request, HW_BAD_PARAMETER,
+			"give WebhookId, or SdkAppid with FromSequence and ToSequence, or SdkAppid with Since and, if "
+			"you like, Until");
 		return;
 	}
 	if (!one)

@@ -1,12 +1,10 @@
 /* `highwater app`: makes, shows, changes and deletes apps, over the management API of a running server. */
-#include "base/clock.h"
+#include "cli/app.h"
 #include "cli/files.h"
-#include "cli/remote.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define APPS_BODY_BYTES_MAX (16 * 1024)
 #define APPS_PAGE_COUNT 100
 #define APPS_SETTABLE                                                                                                  \
 	(OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_MODE) | OPTION_BIT(OPTION_THRESHOLDS) |                            \
@@ -16,8 +14,7 @@
 
 /* ---- bodies ---- */
 
-/* The app: the first argument, or --app; `more` further arguments follow. Returns CLI_DONE or the exit code. */
-static int apps_sdkappid_before(const struct cli_line *line, unsigned more, uint32_t *out)
+int apps_sdkappid_before(const struct cli_line *line, unsigned more, uint32_t *out)
 {
 	const struct option_value *option = options_get(line, OPTION_APP);
 	bool given = line->argument_count > more;
@@ -35,7 +32,7 @@ static int apps_sdkappid_before(const struct cli_line *line, unsigned more, uint
 	return CLI_DONE;
 }
 
-static int apps_sdkappid(const struct cli_line *line, uint32_t *out)
+int apps_sdkappid(const struct cli_line *line, uint32_t *out)
 {
 	return apps_sdkappid_before(line, 0, out);
 }
@@ -71,23 +68,6 @@ static void apps_append_number(const struct cli_line *line, enum option_id id, c
 {
 	if (options_get(line, id)->set)
 		buf_printf(body, ",\"%s\":%" PRIu64, key, options_get(line, id)->number);
-}
-
-static int apps_append_key(const struct cli_line *line, struct buf *body)
-{
-	struct buf key;
-	int exit;
-
-	if (!options_get(line, OPTION_KEY_FILE)->set)
-		return CLI_DONE;
-	buf_init(&key, HW_USERSIG_KEY_BYTES_MAX + 1024);
-	exit = options_read_secret(line, OPTION_KEY_FILE, HW_USERSIG_KEY_BYTES_MAX, &key);
-	if (exit == CLI_DONE) {
-		buf_append_c(body, ",\"Key\":");
-		buf_append_json_string(body, buf_str(&key));
-	}
-	files_wipe(&key);
-	return exit;
 }
 
 static int apps_append_settable(const struct cli_line *line, struct buf *body)
@@ -142,118 +122,6 @@ static int apps_build_settable(const struct cli_line *line, uint32_t sdkappid, s
 	return exit;
 }
 
-/* ---- showing ---- */
-
-static void apps_append_joined(const json_t *app, const char *key, struct buf *out)
-{
-	const json_t *list = json_object_get(app, key);
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *item = json_array_get(list, i);
-
-		buf_append_c(out, i ? ", " : "");
-		if (json_is_integer(item))
-			buf_append_i64(out, json_integer_value(item));
-		else
-			buf_append_str(out, json_str(item));
-	}
-}
-
-/* "every creation at 70 % or above" */
-static void apps_append_policy(const json_t *app, struct buf *out)
-{
-	const char *mode = remote_text(app, "AlertMode");
-
-	if (strcmp(mode, "every") == 0)
-		buf_append_c(out, "at every creation that leaves the count at or above ");
-	else
-		buf_append_c(out, "once when the count reaches ");
-	apps_append_joined(app, "Thresholds", out);
-	buf_append_c(out, " %");
-	if (strcmp(mode, "step") == 0)
-		buf_printf(out, ", then each further %" PRId64 " points", remote_number(app, "StepPercent"));
-	if (strcmp(mode, "every"))
-		buf_printf(out, ", again after it fell %" PRId64 " points below", remote_number(app, "RearmMargin"));
-	buf_printf(out, " (mode %s)", mode);
-}
-
-/* One line per key, the newest first; with its bytes where they are told, but for the newest, whose line follows. */
-static void apps_append_keys(const json_t *keys, struct buf *out)
-{
-	int64_t now_ms = clock_wall_ms();
-
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const json_t *key = json_array_get(keys, i);
-		int64_t expire_ms = remote_number(key, "ExpireTime");
-		char made[CLOCK_TEXT_BYTES];
-		char ends[CLOCK_TEXT_BYTES];
-
-		clock_format(remote_number(key, "CreateTime"), made);
-		clock_format(expire_ms, ends);
-		buf_printf(out, "  %-12s  %" PRId64 ", made %s", i ? "" : "keys", remote_number(key, "KeyId"), made);
-		if (expire_ms)
-			buf_printf(out, ", %s %s", expire_ms < now_ms ? "expired" : "expires", ends);
-		if (i && *remote_text(key, "Key"))
-			buf_printf(out, ": %s", remote_text(key, "Key"));
-		buf_append_char(out, '\n');
-	}
-	if (json_array_size(keys) == 0)
-		buf_append_c(out, "  keys          none: every UserSig is refused\n");
-}
-
-static void apps_append_one(const json_t *app, struct buf *out)
-{
-	int64_t count = remote_number(app, "RoomCount");
-	int64_t max = remote_number(app, "MaxRoomCount");
-
-	buf_printf(out, "  rooms         %" PRId64 " of %" PRId64, count, max);
-	if (max)
-		buf_printf(out, " (%" PRId64 " %%)", count * 100 / max);
-	buf_append_c(out, "\n  alert         ");
-	apps_append_policy(app, out);
-	buf_append_c(out, "\n  admins        ");
-	apps_append_joined(app, "Admins", out);
-	buf_printf(out, "\n  callback      %s",
-		   *remote_text(app, "CallbackUrl") ? remote_text(app, "CallbackUrl") : "none");
-	if (json_array_size(json_object_get(app, "CallbackCommandList"))) {
-		buf_append_c(out, "\n  switched on   ");
-		apps_append_joined(app, "CallbackCommandList", out);
-	}
-	buf_printf(out,
-		   "\n  signed        %s\n  set_callback  %s\n  callbacks     %" PRId64 " made, %" PRId64 " waiting\n",
-		   json_is_true(json_object_get(app, "IsTokenEnable")) ? "yes, with the callback token" : "no",
-		   json_is_true(json_object_get(app, "CallbackOverwrite")) ? "replaces an existing configuration"
-									   : "refuses when one exists",
-		   remote_number(app, "CallbackSequence"), remote_number(app, "CallbackPending"));
-	buf_printf(out, "  accounts      %s\n",
-		   json_is_true(json_object_get(app, "AccountsRequired")) ? "must have been imported"
-									  : "are made when they are first named");
-	apps_append_keys(json_object_get(app, "Keys"), out);
-	if (*remote_text(app, "Key"))
-		buf_printf(out, "  key           %s\n", remote_text(app, "Key"));
-}
-
-static void apps_print(const struct cli_line *line, const char *title, const json_t *app)
-{
-	struct buf text;
-
-	if (remote_print_json(line, app))
-		return;
-	buf_init(&text, 1024 * 1024);
-	buf_printf(&text, "%s %" PRId64 "\n", title, remote_number(app, "SdkAppid"));
-	apps_append_one(app, &text);
-	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
-	files_wipe(&text);		   /* the key may be in it */
-}
-
-/* What to know when a key was printed. */
-static void apps_print_advice(uint32_t sdkappid)
-{
-	(void)printf("Keep the key secret: with it UserSigs of this app are made. `highwater app show %" PRIu32
-		     " --reveal-key` shows it again.\n",
-		     sdkappid); /* standard output is all there is */
-}
-
 /* ---- commands ---- */
 
 static int apps_create(const struct cli_line *line)
@@ -299,8 +167,7 @@ static int apps_show(const struct cli_line *line)
 	return CLI_DONE;
 }
 
-/* A command whose answer is only that it was done. */
-static int apps_run_plain(const struct cli_line *line, const char *command, const struct buf *body, const char *done)
+int apps_run_plain(const struct cli_line *line, const char *command, const struct buf *body, const char *done)
 {
 	struct remote_answer answer;
 	int exit = remote_run_manage(line, command, body, &answer);
@@ -352,79 +219,6 @@ static int apps_delete(const struct cli_line *line)
 		   options_get(line, OPTION_FORCE)->set ? "true" : "false");
 	(void)snprintf(done, sizeof(done), "deleted app %" PRIu32, sdkappid); /* sized for it */
 	exit = apps_run_plain(line, "app_delete", &body, done);
-	buf_fini(&body);
-	return exit;
-}
-
-static void apps_print_rotated(const struct cli_line *line, uint32_t sdkappid, uint64_t overlap_s,
-			       const json_t *response)
-{
-	struct buf text;
-
-	if (remote_print_json(line, response))
-		return;
-	buf_init(&text, 1024);
-	buf_printf(&text, "added key %" PRId64 " to app %" PRIu32 "\n  key           %s\n",
-		   remote_number(response, "KeyId"), sdkappid, remote_text(response, "Key"));
-	if (overlap_s)
-		buf_printf(&text, "  other keys    expire in %" PRIu64 " s at the latest\n", overlap_s);
-	else
-		buf_append_c(&text, "  other keys    were removed\n");
-	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
-	files_wipe(&text);		   /* the key is in it */
-	apps_print_advice(sdkappid);
-}
-
-static int apps_rotate_key(const struct cli_line *line)
-{
-	uint64_t overlap_ms = options_get(line, OPTION_OVERLAP)->number;
-	struct remote_answer answer;
-	uint32_t sdkappid;
-	struct buf body;
-	int exit = apps_sdkappid(line, &sdkappid);
-
-	if (exit != CLI_DONE)
-		return exit;
-	if (overlap_ms % 1000)
-		return cli_fail(line, CLI_USAGE, "--overlap: must be whole seconds");
-	buf_init(&body, APPS_BODY_BYTES_MAX);
-	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"Overlap\":%" PRIu64, sdkappid, overlap_ms / 1000);
-	exit = apps_append_key(line, &body);
-	buf_append_char(&body, '}');
-	if (exit == CLI_DONE)
-		exit = remote_run_manage(line, "app_key_rotate", &body, &answer);
-	files_wipe(&body);
-	if (exit != CLI_DONE)
-		return exit;
-	apps_print_rotated(line, sdkappid, overlap_ms / 1000, answer.response);
-	remote_answer_free(&answer);
-	return CLI_DONE;
-}
-
-static int apps_revoke_key(const struct cli_line *line)
-{
-	uint32_t sdkappid;
-	uint64_t key_id;
-	struct buf body;
-	char done[64];
-	const char *word;
-	int exit;
-
-	if (line->argument_count == 0)
-		return cli_fail(line, CLI_USAGE, "which key? `highwater app show` lists them with their ids");
-	if (line->argument_count == 1 && !options_get(line, OPTION_APP)->set)
-		return cli_fail(line, CLI_USAGE, "give the app and the key: highwater app revoke-key SDKAPPID KEY-ID");
-	exit = apps_sdkappid_before(line, 1, &sdkappid);
-	if (exit != CLI_DONE)
-		return exit;
-	word = line->arguments[line->argument_count - 1];
-	if (str_to_u64(str_c(word), INT64_MAX, &key_id) || key_id == 0)
-		return cli_fail(line, CLI_USAGE, "\"%.40s\" is no id of a key, a number from 1", word);
-	buf_init(&body, APPS_BODY_BYTES_MAX);
-	buf_printf(&body, "{\"SdkAppid\":%" PRIu32 ",\"KeyId\":%" PRIu64 "}", sdkappid, key_id);
-	(void)snprintf(done, sizeof(done), "revoked key %" PRIu64 " of app %" PRIu32, key_id,
-		       sdkappid); /* sized for it */
-	exit = apps_run_plain(line, "app_key_revoke", &body, done);
 	buf_fini(&body);
 	return exit;
 }
@@ -505,6 +299,13 @@ static int apps_list(const struct cli_line *line)
 		.options = REMOTE_OPTIONS | (taken), .summary = text, .details = more, .run = function                 \
 	}
 
+#define APPS_SECRET_COMMAND(word, needed, taken, text, more, function)                                                 \
+	{                                                                                                              \
+		.group = "app", .name = word, .arguments = "SDKAPPID", .argument_max = 1,                              \
+		.options = REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | (needed) | (taken), .required = (needed),         \
+		.summary = text, .details = more, .run = function                                                      \
+	}
+
 static const struct cli_command apps_commands[] = {
 	APPS_COMMAND("create", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE, "Creates an app",
 		     "Without --key-file the server makes the key and this command prints it.\n", apps_create),
@@ -519,13 +320,24 @@ static const struct cli_command apps_commands[] = {
 		     "Without --key-file the server makes the key and this command prints it.\n", apps_rotate_key),
 	APPS_COMMAND("revoke-key", "SDKAPPID KEY-ID", 2, OPTION_BIT(OPTION_APP), "Ends one key of an app at once", "",
 		     apps_revoke_key),
+	APPS_SECRET_COMMAND(
+		"rotate-secret", OPTION_BIT(OPTION_KIND), OPTION_BIT(OPTION_SECRET_FILE) | OPTION_BIT(OPTION_OVERLAP),
+		"Gives an app a new secret to sign callbacks with, and the others of its kind an end",
+		"Without --secret-file the server makes it. A private key (v1a) is never shown.\n", apps_rotate_secret),
+	APPS_SECRET_COMMAND("revoke-secret", OPTION_BIT(OPTION_KIND) | OPTION_BIT(OPTION_ID), UINT64_C(0),
+			    "Ends one secret of an app at once", "", apps_revoke_secret),
+	APPS_SECRET_COMMAND("set-certificate", OPTION_BIT(OPTION_CERT_FILE) | OPTION_BIT(OPTION_KEY_FILE), UINT64_C(0),
+			    "Sets the client certificate that an app's callbacks show, for mutual TLS",
+			    "The server keeps certificate and key, and never shows the key.\n", apps_set_certificate),
+	APPS_COMMAND("delete-certificate", "SDKAPPID", 1, OPTION_BIT(OPTION_APP), "Deletes that certificate", "",
+		     apps_delete_certificate),
 	APPS_COMMAND("delete", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FORCE),
 		     "Deletes an app that has no rooms", "", apps_delete),
 };
 
 const struct cli_group cli_app_group = {
 	.name = "app",
-	.summary = "Creates, lists, shows, sets and deletes apps, and changes their keys",
+	.summary = "Creates, lists, shows, sets and deletes apps, their keys, secrets and certificates",
 	.commands = apps_commands,
 	.command_count = ARRAY_LEN(apps_commands),
 };

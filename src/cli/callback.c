@@ -1,10 +1,10 @@
-/* `highwater callback`: the app's callback URL, switches and token, and what became of its callbacks.
+/* `highwater callback`: the app's callback URL, switches and token. What became of callbacks stands in callback_show.c,
+ * what sends and holds them in callback_send.c.
  *
  * Setting is two calls, the URL first: when it is refused because one exists, the token in use was not touched. */
-#include "base/clock.h"
 #include "base/mem.h"
+#include "cli/callback.h"
 #include "cli/files.h"
-#include "cli/remote.h"
 
 #include <highwater/callback.h>
 #include <highwater/code.h>
@@ -12,10 +12,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-#define CALLBACKS_BODY_BYTES_MAX (16 * 1024)
-#define CALLBACKS_PAGE_COUNT 100 /* the server's largest page */
-#define CALLBACKS_LIMIT_DEFAULT 20
 
 /* One call of /v4/live_config/. */
 static int callbacks_call(const struct cli_line *line, const struct remote_sender *sender, const char *command,
@@ -213,98 +209,18 @@ static int callbacks_delete(const struct cli_line *line)
 	return exit;
 }
 
-/* ---- list ---- */
-
-/* "alert, 8 of 10 rooms", or what happened to which room. */
-static void callbacks_describe(const json_t *row, char *out, size_t size)
-{
-	const json_t *body = json_object_get(row, "Body");
-	const char *command = remote_text(row, "CallbackCommand");
-	const char *room_id = remote_text(body, "RoomId");
-	const struct str common = STR("Live.CallbackAfter");
-
-	if (strcmp(command, hw_callback_word(HW_CALLBACK_THRESHOLD)) == 0) {
-		(void)snprintf(out, size, "alert, %" PRId64 " of %" PRId64 " rooms",
-			       remote_number(body, "CurRoomCount"), remote_number(body, "MaxRoomCount")); /* fits */
-		return;
-	}
-	if (!*room_id)
-		room_id = remote_text(json_object_get(body, "RoomInfo"), "RoomId");
-	if (str_starts_with(str_c(command), common))
-		command += common.len;
-	(void)snprintf(out, size, "%s %s", command, room_id); /* fits: the longest word and id */
-}
-
-static void callbacks_print_row(const json_t *row)
-{
-	const char *reason = remote_text(row, "Error");
-	char time[CLOCK_TEXT_BYTES];
-	char event[128];
-
-	clock_format(remote_number(row, "EventTime"), time);
-	callbacks_describe(row, event, sizeof(event));
-	/* standard output is all there is */
-	(void)printf("%8" PRId64 "  %.19sZ  %-30s  %-9s  %8" PRId64 "  %s\n", remote_number(row, "Sequence"), time,
-		     event, remote_text(row, "State"), remote_number(row, "Attempts"), remote_text(row, "WebhookId"));
-	if (*reason)
-		(void)printf("%8s  %s\n", "", reason);
-}
-
-static int callbacks_fetch(const struct cli_line *line, uint64_t limit, int64_t *next, json_t *rows)
-{
-	int exit = CLI_DONE;
-
-	do {
-		uint64_t left = limit - json_array_size(rows);
-		struct remote_answer answer;
-		struct buf body;
-		int64_t before = *next;
-
-		buf_init(&body, CALLBACKS_BODY_BYTES_MAX);
-		buf_printf(&body, "{\"SdkAppid\":%" PRIu64 ",\"Next\":%" PRId64 ",\"Count\":%" PRIu64 "}",
-			   options_get(line, OPTION_APP)->number, *next,
-			   left < CALLBACKS_PAGE_COUNT ? left : CALLBACKS_PAGE_COUNT);
-		exit = remote_run_manage(line, "callback_list", &body, &answer);
-		buf_fini(&body);
-		if (exit != CLI_DONE)
-			break;
-		(void)json_array_extend(rows, json_object_get(answer.response, "CallbackList")); /* may be empty */
-		*next = remote_number(answer.response, "Next");
-		remote_answer_free(&answer);
-		if (before && *next >= before) /* pages fall, else this would never end */
-			exit = cli_fail(line, CLI_IO, "the server's pages do not end");
-	} while (exit == CLI_DONE && *next && json_array_size(rows) < limit);
-	return exit;
-}
-
-static int callbacks_list(const struct cli_line *line)
-{
-	const struct option_value *limit = options_get(line, OPTION_LIMIT);
-	json_t *whole = json_pack("{s:[]}", "CallbackList");
-	json_t *rows = json_object_get(whole, "CallbackList");
-	int64_t next = 0;
-	int exit = callbacks_fetch(line, limit->set ? limit->number : CALLBACKS_LIMIT_DEFAULT, &next, rows);
-
-	if (exit == CLI_DONE && !remote_print_json(line, whole)) {
-		/* standard output is all there is */
-		if (json_array_size(rows) == 0)
-			(void)puts("no callbacks were made yet");
-		else
-			(void)printf("%8s  %-20s  %-30s  %-9s  %8s  %s\n", "SEQUENCE", "TIME", "EVENT", "STATE",
-				     "ATTEMPTS", "WEBHOOK-ID");
-		for (size_t i = 0; i < json_array_size(rows); i++)
-			callbacks_print_row(json_array_get(rows, i));
-		if (next > 1)
-			(void)puts("There may be older ones: --limit N shows up to N.");
-	}
-	json_decref(whole);
-	return exit;
-}
-
 #define CALLBACKS_COMMAND(word, taken, needed, text, more, function)                                                   \
 	{                                                                                                              \
 		.group = "callback", .name = word, .arguments = "", .options = (taken),                                \
 		.required = OPTION_BIT(OPTION_APP) | (needed), .summary = text, .details = more, .run = function       \
+	}
+
+/* Calls of the management API that need not name an app. */
+#define CALLBACKS_LOOK(word, line_arguments, least, taken, text, more, function)                                       \
+	{                                                                                                              \
+		.group = "callback", .name = word, .arguments = line_arguments, .argument_min = least,                 \
+		.argument_max = sizeof(line_arguments) > 1, .options = REMOTE_OPTIONS | (taken), .summary = text,      \
+		.details = more, .run = function                                                                       \
 	}
 
 static const struct cli_command callbacks_commands[] = {
@@ -318,14 +234,33 @@ static const struct cli_command callbacks_commands[] = {
 			  callbacks_show),
 	CALLBACKS_COMMAND("delete", REMOTE_APP_OPTIONS, UINT64_C(0), "Deletes URL and switches; the token stays", "",
 			  callbacks_delete),
-	CALLBACKS_COMMAND("list", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_LIMIT), UINT64_C(0),
-			  "Lists the app's callbacks and what became of them, newest first",
-			  "Shows the newest 20 unless --limit says otherwise.\n", callbacks_list),
+	CALLBACKS_LOOK("list", "", 0,
+		       OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_SINCE) |
+			       OPTION_BIT(OPTION_UNTIL) | OPTION_BIT(OPTION_LIMIT),
+		       "Lists callbacks and what became of them, newest first",
+		       "Of all apps without --app. Shows the newest 20 unless --limit says otherwise.\n",
+		       callbacks_list),
+	CALLBACKS_LOOK("attempts", "WEBHOOK-ID", 1, UINT64_C(0), "Shows a callback and the attempts to deliver it", "",
+		       callbacks_attempts),
+	CALLBACKS_LOOK("replay", "[WEBHOOK-ID]", 0,
+		       OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FROM) | OPTION_BIT(OPTION_TO) |
+			       OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_UNTIL) | OPTION_BIT(OPTION_STATE),
+		       "Sends callbacks again that were delivered, superseded or have failed",
+		       "Which: a WEBHOOK-ID, or --app with --from and --to, or --app with --since and, if you like, "
+		       "--until.\nOf a range those that have failed, unless --state says otherwise.\n",
+		       callbacks_replay),
+	CALLBACKS_COMMAND("pause", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
+			  "Holds the app's callbacks back; they are kept", "", callbacks_pause),
+	CALLBACKS_COMMAND("resume", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
+			  "Sends them again, also after the endpoint answered 410", "", callbacks_resume),
+	CALLBACKS_COMMAND("test", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_WAIT), UINT64_C(0),
+			  "Sends a test to the app's callback URL, and tells what came of it",
+			  "The exit code is 0 when it was delivered.\n", callbacks_test),
 };
 
 const struct cli_group cli_callback_group = {
 	.name = "callback",
-	.summary = "Sets, shows and deletes an app's callback URL, and lists its callbacks",
+	.summary = "Sets, shows and deletes an app's callback URL; lists, sends, holds and tests callbacks",
 	.commands = callbacks_commands,
 	.command_count = ARRAY_LEN(callbacks_commands),
 };

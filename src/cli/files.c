@@ -48,7 +48,20 @@ static int files_check_line(const char *path, size_t bytes_max, struct buf *out,
 	return 0;
 }
 
-int files_read_secret(const char *path, size_t bytes_max, struct buf *out, struct error *err)
+static int files_check_text(const char *path, size_t bytes_max, struct buf *out, struct error *err)
+{
+	if (out->len == 0)
+		return error_set(err, ERR_INVALID, "%s is empty", path);
+	if (out->len > bytes_max)
+		return error_set(err, ERR_INVALID, "%s holds more than %zu bytes", path, bytes_max);
+	if (!str_is_utf8(buf_str(out)) || strlen(buf_c(out)) != out->len)
+		return error_set(err, ERR_INVALID, "%s must hold text", path);
+	return 0;
+}
+
+typedef int files_check(const char *path, size_t bytes_max, struct buf *out, struct error *err);
+
+static int files_read(const char *path, size_t bytes_max, files_check *check, struct buf *out, struct error *err)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	const char *name = standard_input ? "standard input" : path;
@@ -60,7 +73,17 @@ int files_read_secret(const char *path, size_t bytes_max, struct buf *out, struc
 	result = files_read_all(fd, name, bytes_max, out, err);
 	if (!standard_input)
 		(void)close(fd); /* only read from */
-	return result ? -1 : files_check_line(name, bytes_max, out, err);
+	return result ? -1 : check(name, bytes_max, out, err);
+}
+
+int files_read_secret(const char *path, size_t bytes_max, struct buf *out, struct error *err)
+{
+	return files_read(path, bytes_max, files_check_line, out, err);
+}
+
+int files_read_text(const char *path, size_t bytes_max, struct buf *out, struct error *err)
+{
+	return files_read(path, bytes_max, files_check_text, out, err);
 }
 
 void files_wipe(struct buf *secret)

@@ -9,6 +9,8 @@
  * "-" reads standard input. The caller wipes and frees `out`, also on -1. Errors ERR_IO, ERR_INVALID (empty, too long,
  * several lines). */
 MUST_CHECK int files_read_secret(const char *path, size_t bytes_max, struct buf *out, struct error *err);
+/* The same for text of many lines, such as PEM: all of the file, which must be UTF-8. */
+MUST_CHECK int files_read_text(const char *path, size_t bytes_max, struct buf *out, struct error *err);
 /* Overwrites what `secret` holds and frees it. */
 void files_wipe(struct buf *secret);
 /* ERR_DENIED, with what to do, when others than the owner may read or change the file. */

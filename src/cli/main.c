@@ -45,12 +45,15 @@ static int main_help(void)
 static int main_help_group(const struct cli_group *group)
 {
 	struct buf text;
+	int width = 9;
 
+	for (size_t i = 0; i < group->command_count; i++)
+		width = (int)strlen(group->commands[i].name) > width ? (int)strlen(group->commands[i].name) : width;
 	buf_init(&text, MAIN_TEXT_BYTES_MAX);
 	buf_printf(&text, "usage: highwater %s COMMAND [ARGUMENT]...\n\n%s.\n\nCommands:\n", group->name,
 		   group->summary);
 	for (size_t i = 0; i < group->command_count; i++)
-		buf_printf(&text, "  %-9s %s\n", group->commands[i].name, group->commands[i].summary);
+		buf_printf(&text, "  %-*s %s\n", width, group->commands[i].name, group->commands[i].summary);
 	buf_printf(&text, "\n`highwater %s COMMAND --help` shows a command's options.\n", group->name);
 	main_print(&text);
 	return CLI_DONE;

@@ -52,11 +52,11 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 		{"require-accounts", "on|off", OPTION_TEXT, 0, 0, NULL, "",
 		 "Whether owners and robots of rooms must have been imported as accounts (a new app: off)."},
 	[OPTION_KEY_FILE] = {"key-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
-			     "File with the app's key; - reads standard input."},
-	[OPTION_OVERLAP] =
-		{"overlap", "DURATION", OPTION_DURATION, 0, UINT64_C(31536000000), NULL, "1d",
-		 "How long the other keys stay valid at most, in whole seconds, with a unit: s, m, h or d; 0s "
-		 "ends them at once."},
+			     "File with the app's key, or in PEM the key of its certificate; - reads standard input."},
+	[OPTION_OVERLAP] = {"overlap", "DURATION", OPTION_DURATION, 0, UINT64_C(31536000000), NULL, "1d",
+			    "How long the other keys or secrets stay valid at most, in whole seconds, with a unit: s, "
+			    "m, h or d; 0s "
+			    "ends them at once."},
 	[OPTION_AS] = {"as", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "administrator", "Who makes the call."},
 	[OPTION_CLIENT] = {"client", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			   "Call as an app user does from a client, not as an app admin over REST."},
@@ -77,6 +77,25 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_NO_TOKEN] = {"no-token", NULL, OPTION_FLAG, 0, 0, NULL, "", "Switch Sign and RequestTime off."},
 	[OPTION_UPDATE] = {"update", NULL, OPTION_FLAG, 0, 0, NULL, "", "Change the configuration that exists."},
 	[OPTION_LIMIT] = {"limit", "N", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Show at most this many."},
+	[OPTION_KIND] = {"kind", "v1|v1a", OPTION_TEXT, 0, 0, NULL, "",
+			 "v1: a shared secret, HMAC-SHA256; v1a: a private key, Ed25519."},
+	[OPTION_ID] = {"id", "N", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Which one; `highwater app show` lists them."},
+	[OPTION_SECRET_FILE] = {"secret-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
+				"File with the secret, whsec_... or whsk_... (without it: the server makes one); - "
+				"reads standard input."},
+	[OPTION_CERT_FILE] = {"cert-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
+			      "PEM file with the certificate, and after it those that lead to its authority."},
+	[OPTION_STATE] =
+		{"state", "STATE", OPTION_TEXT, 0, 0, NULL, "",
+		 "Only callbacks in this state: pending, scheduled, in_flight, parked, delivered, superseded or "
+		 "failed; waiting: any of the first four; final: any of the others."},
+	[OPTION_SINCE] = {"since", "TIME", OPTION_TEXT, 0, 0, NULL, "",
+			  "Only events from this time on: 2h (ago), 2026-11-25T03:00:00Z, or milliseconds since 1970."},
+	[OPTION_UNTIL] = {"until", "TIME", OPTION_TEXT, 0, 0, NULL, "", "Only events up to this time."},
+	[OPTION_FROM] = {"from", "SEQUENCE", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "First of a range of callbacks."},
+	[OPTION_TO] = {"to", "SEQUENCE", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Last of the range, which is in it."},
+	[OPTION_WAIT] = {"wait", "DURATION", OPTION_DURATION, 0, 3600000, NULL, "15s",
+			 "How long to wait for the delivery, with a unit: ms, s or m."},
 	[OPTION_IDENTIFIER] = {"identifier", "NAME", OPTION_TEXT, 0, 0, NULL, "", "The user the UserSig belongs to."},
 	[OPTION_EXPIRE] = {"expire", "DURATION", OPTION_DURATION, 1000, HW_USERSIG_EXPIRE_MAX_S *UINT64_C(1000), NULL,
 			   "180d", "How long the UserSig is valid, with a unit: s, m, h or d."},
@@ -230,6 +249,15 @@ int options_read_secret(const struct cli_line *line, enum option_id id, size_t b
 	struct error err;
 
 	if (files_read_secret(options_get(line, id)->text, bytes_max, out, &err))
+		return cli_fail(line, CLI_IO, "--%s: %s", option_rows[id].name, err.text);
+	return CLI_DONE;
+}
+
+int options_read_text(const struct cli_line *line, enum option_id id, size_t bytes_max, struct buf *out)
+{
+	struct error err;
+
+	if (files_read_text(options_get(line, id)->text, bytes_max, out, &err))
 		return cli_fail(line, CLI_IO, "--%s: %s", option_rows[id].name, err.text);
 	return CLI_DONE;
 }

@@ -33,6 +33,16 @@ enum option_id {
 	OPTION_NO_TOKEN,
 	OPTION_UPDATE,
 	OPTION_LIMIT,
+	OPTION_KIND,
+	OPTION_ID,
+	OPTION_SECRET_FILE,
+	OPTION_CERT_FILE,
+	OPTION_STATE,
+	OPTION_SINCE,
+	OPTION_UNTIL,
+	OPTION_FROM,
+	OPTION_TO,
+	OPTION_WAIT,
 	OPTION_IDENTIFIER,
 	OPTION_EXPIRE,
 	OPTION_ONCE,
@@ -70,6 +80,8 @@ void options_help(const struct cli_command *command, struct buf *out);
 /* Reads the secret file that a given option names into `out`; see files_read_secret. Returns CLI_DONE, or the exit code
  * after telling what is wrong. */
 MUST_CHECK int options_read_secret(const struct cli_line *line, enum option_id id, size_t bytes_max, struct buf *out);
+/* The same for a file of many lines; see files_read_text. */
+MUST_CHECK int options_read_text(const struct cli_line *line, enum option_id id, size_t bytes_max, struct buf *out);
 
 static inline const struct option_value *options_get(const struct cli_line *line, enum option_id id)
 {
