@@ -12,6 +12,7 @@
 
 #define CALLBACKS_PAGE_BYTES (1024 * 1024)	    /* a page of callbacks ends with the row that passes this */
 #define CALLBACKS_TIME_MAX INT64_C(253402300799999) /* the last moment of the year 9999 */
+#define CALLBACKS_IN_FLIGHT_MAX 32768		    /* as many as hook_in_flight gives at the most */
 #define CALLBACKS_SEQUENCE_MAX ((INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1)
 
 #define FINAL_STATES (1u << STATE_DELIVERED | 1u << STATE_SUPERSEDED | 1u << STATE_FAILED)
@@ -187,8 +188,9 @@ struct callbacks_view {
 static bool callbacks_is_in_flight(struct callbacks_view *view, int64_t id)
 {
 	if (!view->in_flight) {
-		view->in_flight = arena_array(view->request->arena, HOOK_IN_FLIGHT_MAX, sizeof(*view->in_flight));
-		view->in_flight_count = hook_in_flight(view->request->api->hook, view->in_flight, HOOK_IN_FLIGHT_MAX);
+		view->in_flight = arena_array(view->request->arena, CALLBACKS_IN_FLIGHT_MAX, sizeof(*view->in_flight));
+		view->in_flight_count =
+			hook_in_flight(view->request->api->hook, view->in_flight, CALLBACKS_IN_FLIGHT_MAX);
 	}
 	for (size_t i = 0; i < view->in_flight_count; i++)
 		if (view->in_flight[i] == id)

@@ -235,6 +235,107 @@ static void test_page_token_of_no_form_is_refused(void **state)
 	refuse((struct str){0}, key, 1);
 }
 
+/* ---- pages of callbacks ---- */
+
+static struct token made_callbacks(struct secret with, uint32_t number, int64_t before_id)
+{
+	struct token token = {.len = 0};
+	struct buf out;
+
+	buf_init(&out, PAGE_TOKEN_BYTES_MAX);
+	page_callbacks_append(&out, with, number, before_id);
+	assert_true(buf_ok(&out));
+	assert_true(str_copy(token.text, sizeof(token.text), buf_str(&out)));
+	token.len = out.len;
+	buf_fini(&out);
+	return token;
+}
+
+static void refuse_callbacks(struct str token, struct secret with, uint32_t number)
+{
+	int64_t got = UNTOUCHED;
+
+	if (page_callbacks_read(token, with, number, &got) != -1)
+		fail_msg("accepted: %.*s", STR_ARG(token));
+	assert_true(got == UNTOUCHED);
+}
+
+static void test_page_callbacks_token_is_read_again(void **state)
+{
+	static const uint32_t numbers[] = {0, 1, APP_NUMBER_MAX}; /* 0: of all apps */
+	static const int64_t ids[] = {1, 9, 10, INT64_C(1) << APP_ID_SEQUENCE_BITS, INT64_MAX};
+
+	(void)state;
+	for (size_t n = 0; n < ARRAY_LEN(numbers); n++) {
+		for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+			struct token token = made_callbacks(key, numbers[n], ids[i]);
+			int64_t got = UNTOUCHED;
+
+			assert_int_equal(
+				page_callbacks_read((struct str){token.text, token.len}, key, numbers[n], &got), 0);
+			assert_true(got == ids[i]);
+		}
+	}
+}
+
+static void test_page_callbacks_token_of_others_is_refused(void **state)
+{
+	struct token token = made_callbacks(key, 1, 12);
+	struct token rooms = made(key, 1, 1700000000, 12);
+
+	(void)state;
+	refuse_callbacks((struct str){token.text, token.len}, key, 0);
+	refuse_callbacks((struct str){token.text, token.len}, key, 2);
+	refuse_callbacks((struct str){token.text, token.len}, other_key, 1);
+	refuse_callbacks((struct str){rooms.text, rooms.len}, key, 1);
+	refuse((struct str){token.text, token.len}, key, 1);
+}
+
+static void test_page_callbacks_token_with_any_character_changed_is_refused(void **state)
+{
+	struct token token = made_callbacks(key, 1, 12);
+
+	(void)state;
+	for (size_t at = 0; at < token.len; at++) {
+		for (unsigned c = 0; c < 256; c++) {
+			struct token changed = token;
+
+			changed.text[at] = (char)c;
+			if (changed.text[at] != token.text[at])
+				refuse_callbacks((struct str){changed.text, changed.len}, key, 1);
+		}
+		refuse_callbacks((struct str){token.text, at}, key, 1);
+		refuse_callbacks((struct str){token.text + at + 1, token.len - at - 1}, key, 1);
+	}
+}
+
+static void test_page_callbacks_token_of_no_form_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"0",
+		"12",
+		"next",
+		"00000000000000000000",
+		"000000000000000000000",
+		"1218446744073709551615",
+		"-100000000000000000000",
+		"922337203685477580800000000000000000000", /* beyond int64 */
+		"9999999999999999999999999999999999999999999999999999999999999999",
+		"99999999999999999999999999999999999999999999999999999999999999999",
+	};
+	struct token token = made_callbacks(key, 1, 12);
+	char text[PAGE_TOKEN_BYTES_MAX + 8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		refuse_callbacks(str_c(rows[i]), key, 1);
+	(void)snprintf(text, sizeof(text), "0%s", token.text); /* fits, as below */
+	refuse_callbacks(str_c(text), key, 1);
+	(void)snprintf(text, sizeof(text), "%s ", token.text);
+	refuse_callbacks(str_c(text), key, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +350,10 @@ int main(void)
 		cmocka_unit_test(test_page_token_with_one_end_cut_off_is_refused),
 		cmocka_unit_test(test_page_token_spelled_otherwise_is_refused),
 		cmocka_unit_test(test_page_token_of_no_form_is_refused),
+		cmocka_unit_test(test_page_callbacks_token_is_read_again),
+		cmocka_unit_test(test_page_callbacks_token_of_others_is_refused),
+		cmocka_unit_test(test_page_callbacks_token_with_any_character_changed_is_refused),
+		cmocka_unit_test(test_page_callbacks_token_of_no_form_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

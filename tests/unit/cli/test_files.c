@@ -100,6 +100,53 @@ static void test_files_refuses_what_is_no_secret(void **state)
 	}
 }
 
+static void test_files_reads_text_as_it_is(void **state)
+{
+	static const char text[] = "-----BEGIN A-----\n\xc3\xa9\r\n\n";
+	struct folder *folder = *state;
+	struct buf out;
+	struct error err;
+
+	write_file(folder->file, text, strlen(text));
+	buf_init(&out, 1024);
+	assert_int_equal(files_read_text(folder->file, strlen(text), &out, &err), 0);
+	assert_string_equal(buf_c(&out), text);
+	assert_int_equal(out.len, strlen(text));
+	files_wipe(&out);
+}
+
+static void test_files_refuses_what_is_no_text(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *words;
+	} rows[] = {
+		{"", 0, "is empty"},
+		{"123456789", 9, "more than 8 bytes"},
+		{"12345678901234567890", 20, "more than 8 bytes"},
+		{"a\0b", 3, "must hold text"},
+		{"a\xff", 2, "must hold text"},
+	};
+	struct folder *folder = *state;
+	struct buf out;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		write_file(folder->file, rows[i].bytes, rows[i].len);
+		buf_init(&out, 1024);
+		assert_int_equal(files_read_text(folder->file, 8, &out, &err), -1);
+		assert_int_equal(err.class, ERR_INVALID);
+		assert_non_null(strstr(err.text, rows[i].words));
+		files_wipe(&out);
+	}
+	buf_init(&out, 1024);
+	assert_int_equal(files_read_text(folder->path, 8, &out, &err), -1);
+	assert_int_equal(files_read_text("/nonexistent/file", 8, &out, &err), -1);
+	assert_int_equal(err.class, ERR_IO);
+	files_wipe(&out);
+}
+
 static void test_files_tells_when_a_secret_is_open_to_others(void **state)
 {
 	static const struct {
@@ -235,6 +282,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files_reads_a_secret_without_its_line_end, folder_setup,
 						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_files_refuses_what_is_no_secret, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_reads_text_as_it_is, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_files_refuses_what_is_no_text, folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_files_tells_when_a_secret_is_open_to_others, folder_setup,
 						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_files_write_replaces_with_the_mode_asked_for, folder_setup,
