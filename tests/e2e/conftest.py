@@ -189,7 +189,7 @@ class Backend(Process):
         """Creates an app and, given a URL, switches the alert on."""
         made = self.manage("app_create", {"SdkAppid": sdkappid, **fields}).ok().response
         app = wire.App(self.client(), sdkappid, made["Key"])
-        self.secrets |= {made["Key"], self.token}
+        self.secrets |= {made["Key"], self.token, *(one["Secret"] for one in made["Secrets"])}
         if token:
             self.secrets.add(token)
             app.config("set_callback_token", {"Token": token, "IsTokenEnable": True}).ok()
@@ -206,13 +206,21 @@ class Backend(Process):
 
     def deliveries(self, sdkappid=1400000001):
         """Every callback of the app, oldest first."""
-        found, cursor = [], 0
+        return self.callbacks(SdkAppid=sdkappid)[::-1]
+
+    def callbacks(self, **filters):
+        """What callback_list gives in all pages, newest first."""
+        found, cursor = [], ""
         while True:
-            page = self.manage("callback_list", {"SdkAppid": sdkappid, "Next": cursor, "Count": 100}).ok().response
+            page = self.manage("callback_list", {"Count": 100, **filters, "Next": cursor}).ok().response
             found += page["CallbackList"]
             cursor = page["Next"]
             if not cursor:
-                return found[::-1]
+                return found
+
+    def attempts(self, row):
+        """What is kept of the attempts to deliver it, the oldest first."""
+        return self.manage("callback_show", {"WebhookId": row["WebhookId"]}).ok().response["AttemptList"]
 
     def wait_deliveries(self, condition, sdkappid=1400000001, seconds=20):
         """Waits until condition(list of callbacks) holds."""

@@ -335,7 +335,7 @@ def test_stop_ends_in_time_while_a_receiver_hangs(make_backend, black_hole):
 def test_list_of_callbacks_is_paged_newest_first(backend, receiver):
     app = backend.app(MaxRoomCount=5, Thresholds=[1], callback=receiver.url)
     app.fill(1, 5)
-    seen, cursor = [], 0
+    seen, cursor = [], ""
     while True:
         page = backend.manage("callback_list", {"SdkAppid": app.sdkappid, "Next": cursor, "Count": 2}).ok().response
         seen.append([row["Sequence"] for row in page["CallbackList"]])
