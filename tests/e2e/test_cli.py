@@ -15,11 +15,14 @@ from conftest import run
 
 DONE, REFUSED, USAGE, IO = 0, 1, 2, 3
 GROUPS = {
-    "app": ["create", "list", "show", "set", "rotate-key", "revoke-key", "delete"],
+    "app": [
+        "create", "list", "show", "set", "rotate-key", "revoke-key", "rotate-secret", "revoke-secret", "set-certificate",
+        "delete-certificate", "delete",
+    ],
     "room": ["create", "list", "show", "destroy"],
-    "callback": ["set", "show", "delete", "list"],
+    "callback": ["set", "show", "delete", "list", "attempts", "replay", "pause", "resume", "test"],
     "usersig": ["generate", "verify"],
-}
+}  # fmt: skip
 COMMANDS = [(group, command) for group, commands in GROUPS.items() for command in commands]
 SERVICES = ["serve", "receive"]
 APP = "1400000001"
