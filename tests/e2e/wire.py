@@ -12,6 +12,8 @@ import json
 import random
 import socket
 import ssl
+import subprocess
+import tempfile
 import threading
 import time
 import urllib.parse
@@ -42,6 +44,79 @@ def usersig(sdkappid, identifier, key, expire=86400, now=None, userbuf=None):
 def sign(token, request_time):
     """The vendor's Sign of a callback."""
     return hashlib.sha256(f"{token}{request_time}".encode()).hexdigest()
+
+
+# The standard library has no Ed25519, so the openssl tool does it. What stands before the 32 bytes of a key in DER (RFC 8410):
+ED25519_PRIVATE_DER = bytes.fromhex("302e020100300506032b657004220420")
+ED25519_PUBLIC_DER = bytes.fromhex("302a300506032b6570032100")
+
+
+def _openssl(*arguments, **files):
+    """Runs the openssl tool, whose arguments name the files, given as bytes; returns its status and output."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            with open(f"{folder}/{name}", "wb") as file:
+                file.write(content)
+        ended = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, timeout=60, check=False)
+        return ended.returncode, ended.stdout
+
+
+def _webhook_bytes(key_text):
+    """The prefix of a webhook key and its bytes."""
+    prefix, _, encoded = key_text.partition("_")
+    assert prefix in ("whsec", "whsk", "whpk"), "no webhook key"
+    return prefix, base64.b64decode(encoded, validate=True)
+
+
+def webhook_key(kind, content):
+    """A webhook key of bytes as text; kind is whsec, whsk or whpk."""
+    return f"{kind}_{base64.b64encode(content).decode()}"
+
+
+def webhook_public(private_text):
+    """The public key of a private one, as texts."""
+    prefix, content = _webhook_bytes(private_text)
+    assert prefix == "whsk"
+    arguments = ("pkey", "-inform", "DER", "-in", "key", "-pubout", "-outform", "DER")
+    status, der = _openssl(*arguments, key=ED25519_PRIVATE_DER + content[:32])
+    assert status == 0 and der.startswith(ED25519_PUBLIC_DER)
+    return webhook_key("whpk", der[len(ED25519_PUBLIC_DER) :])
+
+
+def webhook_signature(secret_text, webhook_id, timestamp, body):
+    """One signature of Standard Webhooks: "v1,..." with a secret (whsec_), "v1a,..." with a private key (whsk_)."""
+    prefix, content = _webhook_bytes(secret_text)
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    if prefix == "whsec":
+        return "v1," + base64.b64encode(hmac.new(content, signed, hashlib.sha256).digest()).decode()
+    assert prefix == "whsk", "a public key signs nothing"
+    arguments = ("pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", "key", "-in", "signed")
+    status, signature = _openssl(*arguments, key=ED25519_PRIVATE_DER + content[:32], signed=signed)
+    assert status == 0 and len(signature) == 64
+    return "v1a," + base64.b64encode(signature).decode()
+
+
+def _webhook_match(key_text, webhook_id, timestamp, body, one):
+    """True when `one` of webhook-signature was made with the key, or with the private one of a public key."""
+    prefix, content = _webhook_bytes(key_text)
+    if prefix == "whsec":
+        return hmac.compare_digest(one, webhook_signature(key_text, webhook_id, timestamp, body))
+    if prefix == "whsk":
+        return _webhook_match(webhook_public(key_text), webhook_id, timestamp, body, one)
+    if not one.startswith("v1a,"):
+        return False
+    arguments = "pkeyutl -verify -rawin -pubin -keyform DER -inkey key -in signed -sigfile signature".split()
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    files = {"key": ED25519_PUBLIC_DER + content, "signed": signed, "signature": base64.b64decode(one[4:], validate=True)}
+    return _openssl(*arguments, **files)[0] == 0
+
+
+def verify_webhook(keys, headers, body):
+    """Those of the keys (texts of any kind) that a signature of the request was made with, in their order; none when the
+    list is empty. `headers` has names in lower case, as Receiver keeps them. The time is the caller's to judge."""
+    webhook_id, timestamp = headers["webhook-id"], headers["webhook-timestamp"]
+    made = headers["webhook-signature"].split(" ")
+    return [key for key in keys if any(_webhook_match(key, webhook_id, timestamp, body, one) for one in made)]
 
 
 def wait(condition, seconds=20, what="condition"):
