@@ -1,10 +1,13 @@
 /* Verification of one callback; see check.h.
  *
  * The order is cheapest and least telling first, and nothing of the body is parsed before the sender has shown the
- * token, when one is set. SdkAppid is routing, not proof: it only keeps another app's callbacks out of this record.
+ * token and signed with a key, as far as they are set. SdkAppid is routing, not proof: it only keeps another app's
+ * callbacks out of this record.
  *
  * The vendor's Sign covers the token and the time, neither body nor address. Who sees one may send other bodies for a
- * minute: that is the protocol's limit, for which callbacks travel over TLS. */
+ * minute: that is the protocol's limit, for which callbacks travel over TLS. A webhook signature covers webhook-id,
+ * webhook-timestamp and body. Neither covers the rest of the URL or the other headers: what the record's line takes
+ * from there is the sender's word only. */
 #include "receive/check.h"
 #include "base/compiler.h"
 
@@ -109,6 +112,42 @@ static bool check_sign(const struct check_options *options, const struct check_r
 	return false;
 }
 
+static bool check_size(const struct check_request *request, struct check_outcome *out)
+{
+	if (request->body.len <= CHECK_BODY_BYTES_MAX)
+		return true;
+	check_refuse(out, CHECK_SIZE, "request body is larger than %d bytes", CHECK_BODY_BYTES_MAX);
+	return false;
+}
+
+static bool check_webhook(const struct check_options *options, const struct check_request *request,
+			  struct check_outcome *out)
+{
+	const struct hw_webhook_trust *trust = &options->trust;
+	const struct hw_webhook_request webhook = {.id = request->webhook_id.ptr,
+						   .id_len = request->webhook_id.len,
+						   .timestamp = request->webhook_timestamp.ptr,
+						   .timestamp_len = request->webhook_timestamp.len,
+						   .signature = request->webhook_signature.ptr,
+						   .signature_len = request->webhook_signature.len,
+						   .body = request->body.ptr,
+						   .body_len = request->body.len};
+	size_t key;
+	int result;
+
+	if (trust->key_count == 0)
+		return true;
+	result = hw_webhook_verify(&webhook, trust, request->now_ms / 1000, &key);
+	if (result == HW_WEBHOOK_OK)
+		out->webhook_kind = trust->keys[key].kind;
+	else if (result == HW_WEBHOOK_STALE || result == HW_WEBHOOK_FUTURE)
+		check_refuse(out, CHECK_WEBHOOK, "%s: it is more than %" PRId64 " seconds away from the time here",
+			     hw_webhook_result_text(result), trust->tolerance_s);
+	else
+		check_refuse(out, CHECK_WEBHOOK, "%s", hw_webhook_result_text(result));
+	return result == HW_WEBHOOK_OK;
+}
+
 static bool check_body(const struct check_request *request, struct check_outcome *out)
 {
 	struct str body = request->body;
@@ -116,10 +155,6 @@ static bool check_body(const struct check_request *request, struct check_outcome
 	char command[64];
 	char reason[160];
 
-	if (body.len > CHECK_BODY_BYTES_MAX) {
-		check_refuse(out, CHECK_SIZE, "request body is larger than %d bytes", CHECK_BODY_BYTES_MAX);
-		return false;
-	}
 	if (hw_packet_command(check_ptr(body), body.len, command, reason, sizeof(reason))) {
 		check_refuse(out, CHECK_BODY, "request body: %s", reason);
 		return false;
@@ -140,7 +175,8 @@ void check_callback(const struct check_options *options, const struct check_requ
 {
 	*out = (struct check_outcome){.result = CHECK_PASSED};
 	(void)(check_target(options, request, out) && check_sdkappid(options, out) &&
-	       check_sign(options, request, out) && check_body(request, out)); /* each step wrote its result */
+	       check_sign(options, request, out) && check_size(request, out) && check_webhook(options, request, out) &&
+	       check_body(request, out)); /* each step wrote its result */
 }
 
 /* ---- the line ---- */
@@ -195,6 +231,14 @@ static void check_append_json(struct buf *line, struct str json)
 	buf_append_str(line, str_slice(json, start, json.len));
 }
 
+/* What the signature that was verified is called in webhook-signature. */
+static struct str check_webhook_word(enum hw_webhook_kind kind)
+{
+	if (kind == HW_WEBHOOK_NONE)
+		return (struct str){0};
+	return kind == HW_WEBHOOK_SECRET ? STR("v1") : STR("v1a");
+}
+
 void check_append_line(const struct check_request *request, const struct check_outcome *outcome, struct buf *line)
 {
 	const struct hw_callback_query *query = &outcome->query;
@@ -219,6 +263,12 @@ void check_append_line(const struct check_request *request, const struct check_o
 	check_append_text(line, "Peer", request->peer);
 	check_append_key(line, "Body");
 	check_append_json(line, request->body);
+	check_append_text(line, "Signature", check_webhook_word(outcome->webhook_kind));
+	if (str_eq(request->test, STR("1"))) {
+		check_append_key(line, "Test");
+		buf_append_c(line, "true");
+	}
+	check_append_count(line, "Replay", request->replay);
 	buf_append_c(line, "}\n");
 }
 

@@ -41,7 +41,8 @@ struct receive {
 	uint32_t sdkappids[RECEIVE_SDKAPPID_COUNT_MAX];
 	char *path;
 	char *token;
-	struct check_options check; /* views of the three above */
+	struct hw_webhook_key keys[HW_WEBHOOK_KEYS_MAX];
+	struct check_options check; /* views of the four above */
 	struct record *record;	    /* the syncing thread's */
 	void (*on_recorded)(void *context, struct str line);
 	void *on_recorded_context;
@@ -252,9 +253,13 @@ void receive_handle(void *context, struct http_call *call)
 		.body = http_call_body(call),
 		.peer = http_call_peer(call),
 		.webhook_id = http_call_header(call, STR("webhook-id")),
+		.webhook_timestamp = http_call_header(call, STR("webhook-timestamp")),
+		.webhook_signature = http_call_header(call, STR("webhook-signature")),
 		.attempt = http_call_header(call, STR("highwater-attempt")),
 		.sequence = http_call_header(call, STR("highwater-sequence")),
 		.threshold = http_call_header(call, STR("highwater-threshold")),
+		.test = http_call_header(call, STR("highwater-test")),
+		.replay = http_call_header(call, STR("highwater-replay")),
 		.now_ms = clock_wall_ms(),
 	};
 
@@ -280,6 +285,10 @@ static int receive_check_options(const struct receive_options *options, struct e
 		return error_set(err, ERR_INVALID, "path: must begin with \"/\" and hold no query");
 	if (secret_reveal(options->token).len > HW_TOKEN_BYTES_MAX)
 		return error_set(err, ERR_INVALID, "token: at most %d bytes", HW_TOKEN_BYTES_MAX);
+	if (options->trust.key_count > HW_WEBHOOK_KEYS_MAX)
+		return error_set(err, ERR_INVALID, "trust: at most %d keys", HW_WEBHOOK_KEYS_MAX);
+	if (options->trust.key_count && options->trust.tolerance_s < 0)
+		return error_set(err, ERR_INVALID, "trust: the tolerance is below 0");
 	if (str_c(options->record_path).len == 0)
 		return error_set(err, ERR_INVALID, "record path: is missing");
 	return 0;
@@ -293,11 +302,14 @@ static void receive_copy_options(struct receive *receive, const struct receive_o
 	memcpy(receive->sdkappids, options->sdkappids, sizeof(receive->sdkappids));
 	receive->path = mem_dup(path.ptr, path.len);
 	receive->token = mem_dup(token.ptr, token.len);
+	for (size_t i = 0; i < options->trust.key_count; i++)
+		receive->keys[i] = options->trust.keys[i];
 	receive->check = (struct check_options){
 		.sdkappids = receive->sdkappids,
 		.sdkappid_count = options->sdkappid_count,
 		.path = {receive->path, path.len},
 		.token = secret_of((struct str){receive->token, token.len}),
+		.trust = {receive->keys, options->trust.key_count, options->trust.tolerance_s},
 	};
 	receive->on_recorded = options->on_recorded;
 	receive->on_recorded_context = options->on_recorded_context;
@@ -354,6 +366,7 @@ void receive_close(struct receive **receive_ptr)
 	(void)pthread_mutex_destroy(&receive->lock);
 	mem_wipe(receive->token, secret_reveal(receive->check.token).len);
 	mem_free(receive->token);
+	mem_wipe(receive->keys, sizeof(receive->keys));
 	mem_free(receive->path);
 	mem_free(receive);
 	*receive_ptr = NULL;

@@ -16,9 +16,12 @@
  *   Signed           true when a token is set here, so that Sign and RequestTime were checked
  *   WebhookId, Attempt, Sequence, Threshold
  *                    from the headers webhook-id, highwater-attempt, highwater-sequence and highwater-threshold;
- *                    each only when the header is there, and printable ASCII of at most 128 bytes or a number
+ *                    each only when the header is there, and printable ASCII of at most 256 bytes or a number
  *   Peer             text, the address that the request came from
  *   Body             the packet as it was sent, but without white space between its tokens
+ *   Signature        "v1" or "v1a": the kind of webhook signature that was verified; "" when no keys are set here
+ *   Test             true when the header highwater-test is 1; else left out
+ *   Replay           from the header highwater-replay, as Attempt
  *
  * A callback that is delivered twice is recorded twice: delivery is at least once, and WebhookId tells them apart from
  * two events. A word in CallbackCommand that is not known here is recorded like any other, so that a receiver may be
@@ -28,6 +31,7 @@
 
 #include <highwater/callback.h>
 #include <highwater/sign.h>
+#include <highwater/webhook.h>
 
 #define RECEIVE_SDKAPPID_COUNT_MAX 64
 
@@ -36,9 +40,10 @@ struct receive;
 struct receive_options {
 	uint32_t sdkappids[RECEIVE_SDKAPPID_COUNT_MAX]; /* one's own */
 	size_t sdkappid_count;				/* at least 1 */
-	const char *path;	 /* of the URL, compared as sent; "" accepts any; copied, as the next two */
-	struct secret token;	 /* at most HW_TOKEN_BYTES_MAX; empty: Sign is not asked for */
-	const char *record_path; /* a regular file, made with mode 0600; lines are appended */
+	const char *path;	       /* of the URL, compared as sent; "" accepts any; copied, as the next two */
+	struct secret token;	       /* at most HW_TOKEN_BYTES_MAX; empty: Sign is not asked for */
+	struct hw_webhook_trust trust; /* key_count 0: webhook signatures are not asked for */
+	const char *record_path;       /* a regular file, made with mode 0600; lines are appended */
 	void (*on_recorded)(void *context, struct str line); /* line without its end, after it is durable and before the
 							      * answer; NULL for none; on the syncing thread, whose next
 							      * batch waits for it */

@@ -92,6 +92,7 @@ def test_right_callback_is_answered_with_exactly_the_vendors_reply(receive, send
         "Threshold": 70,
         "Peer": "127.0.0.1",
         "Body": SAMPLE,
+        "Signature": "",
     }
 
 
@@ -230,6 +231,281 @@ def test_several_apps_are_served(make_app_backend):
     sender.send(SdkAppid="8").refused(70020)
     sender.close()
     assert [line["SdkAppid"] for line in receive.lines()] == [1400000001, 7]
+
+
+# ---- webhook signatures ----
+
+SECRET = wire.webhook_key("whsec", bytes(range(32)))
+NEW_SECRET = wire.webhook_key("whsec", bytes(range(100, 124)))
+PRIVATE = wire.webhook_key("whsk", bytes(range(32, 64)))
+PUBLIC = wire.webhook_public(PRIVATE)
+NEW_PRIVATE = wire.webhook_key("whsk", bytes(range(64, 96)))
+KEYS = {SECRET, NEW_SECRET, PRIVATE, NEW_PRIVATE}  # must never be in a log
+
+
+def webhook(*keys, body=BODY, webhook_id="evt_1", ago=0, **changes):
+    """The headers of a callback that was signed with these keys; `changes` sets others, and None removes one."""
+    timestamp = str(int(time.time()) - ago)
+    signatures = [wire.webhook_signature(key, webhook_id, timestamp, body) for key in keys]
+    made = {"webhook-id": webhook_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(signatures)}
+    made.update({name.replace("_", "-"): value for name, value in changes.items()})
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def write_keys(path, text, mode=0o600):
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def make_keyed(make_app_backend, tmp_path):
+    """Starts a receiver that knows these keys from a file, and gives it with a sender."""
+    senders = []
+
+    def make(*keys, arguments=(), token=None):
+        path = write_keys(tmp_path / "keys", "".join(f"{key}\n" for key in keys))
+        receive = make_app_backend("--receive-secret-file", str(path), *arguments, token=token)
+        receive.secrets |= KEYS
+        senders.append(Sender(receive.port, token))
+        return receive, senders[-1]
+
+    yield make
+    for sender in senders:
+        sender.close()
+
+
+def test_webhook_tools_of_the_tests_agree_with_published_signatures():
+    signed = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+    made = wire.webhook_signature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", *signed)
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    made = wire.webhook_signature("whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=", *signed)
+    assert made == "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL8Ag=="
+    headers = webhook(SECRET, PRIVATE)
+    assert wire.verify_webhook([NEW_SECRET, PUBLIC, SECRET, PRIVATE], headers, BODY) == [PUBLIC, SECRET, PRIVATE]
+    assert wire.verify_webhook([PUBLIC, SECRET], headers, BODY + b" ") == []
+
+
+@pytest.mark.smoke
+def test_signed_callback_is_recorded_with_the_kind_of_its_signature(make_keyed):
+    receive, sender = make_keyed(SECRET, PUBLIC)
+    sender.send(headers=webhook(SECRET)).ok()
+    sender.send(headers=webhook(PRIVATE, webhook_id="evt_2")).ok()
+    sender.send(headers=webhook(NEW_SECRET, PRIVATE, webhook_id="evt_3")).ok()
+    found = [(line["WebhookId"], line["Signature"], line["Signed"]) for line in receive.lines()]
+    assert found == [("evt_1", "v1", False), ("evt_2", "v1a", False), ("evt_3", "v1a", False)]
+    assert [line["Body"] for line in receive.lines()] == [SAMPLE] * 3
+
+
+OTHER_BODY = BODY.replace(b'"CurRoomCount":400', b'"CurRoomCount":401')
+WEBHOOK_REFUSALS = {
+    # name: headers, words of the answer
+    "unsigned": (lambda: {}, "webhook-id is missing"),
+    "no id": (lambda: webhook(SECRET, **{"webhook-id": None}), "webhook-id is missing"),
+    "no timestamp": (lambda: webhook(SECRET, webhook_timestamp=None), "webhook-timestamp is missing"),
+    "no signature": (lambda: webhook(SECRET, webhook_signature=None), "webhook-signature is missing"),
+    "signature empty": (lambda: webhook(SECRET, webhook_signature=""), "webhook-signature is missing"),
+    "id with a full stop": (lambda: webhook(SECRET, webhook_id="evt.1"), "webhook-id must be"),
+    "id too long": (lambda: webhook(SECRET, webhook_id="x" * 257), "webhook-id must be"),
+    "timestamp in ms": (lambda: webhook(SECRET, webhook_timestamp=str(int(time.time() * 1000))), "too far in the future"),
+    "timestamp text": (lambda: webhook(SECRET, webhook_timestamp="now"), "webhook-timestamp must be"),
+    "many signatures": (lambda: webhook(*[SECRET] * 17), "at most 16 signatures"),
+    "stale": (lambda: webhook(SECRET, ago=330), "too long ago: it is more than 300 seconds away"),
+    "future": (lambda: webhook(SECRET, ago=-330), "too far in the future: it is more than 300 seconds away"),
+    "unknown version": (lambda: webhook(webhook_signature="v2,AAAA"), "no signature of a kind"),
+    "kind without key": (lambda: webhook(PRIVATE), "no signature of a kind"),
+    "wrong secret": (lambda: webhook(NEW_SECRET), "no signature in webhook-signature matches"),
+    "another body": (lambda: webhook(SECRET, body=OTHER_BODY), "no signature in webhook-signature matches"),
+    "another id": (lambda: webhook(SECRET, **{"webhook-id": "evt_2"}), "no signature in webhook-signature matches"),
+    "another time": (lambda: webhook(SECRET, webhook_timestamp=str(int(time.time()) - 9)), "signature matches"),
+}
+
+
+@pytest.mark.parametrize("name", WEBHOOK_REFUSALS)
+def test_webhook_refusal_is_answered_and_not_recorded(make_keyed, name):
+    headers, words = WEBHOOK_REFUSALS[name]
+    receive, sender = make_keyed(SECRET)
+    reply = sender.send(headers=headers()).refused(60025, words)
+    assert reply.status == 401
+    assert list(reply.body) == ["ActionStatus", "ErrorInfo", "ErrorCode"]
+    sender.send(headers=webhook(SECRET)).ok()
+    assert len(receive.lines()) == 1, "only the right one is recorded"
+    assert words in receive.log()
+
+
+@pytest.mark.parametrize("keys", [(SECRET, SECRET), (PUBLIC, PRIVATE)], ids=["v1", "v1a"])
+def test_body_altered_by_one_byte_is_refused_before_it_is_parsed(make_keyed, keys):
+    trusted, signing = keys
+    receive, sender = make_keyed(trusted)
+    headers = webhook(signing)
+    for at in (0, len(BODY) // 2, len(BODY) - 1):
+        altered = BODY[:at] + bytes([BODY[at] ^ 1]) + BODY[at + 1 :]
+        sender.send(altered, headers=headers).refused(60025, "no signature in webhook-signature matches")
+    sender.send(BODY + b"\n", headers=headers).refused(60025, "no signature in webhook-signature matches")
+    sender.send(headers=headers).ok()
+    assert len(receive.lines()) == 1
+
+
+def test_signed_body_is_still_checked(make_keyed):
+    receive, sender = make_keyed(SECRET)
+    sender.send(b"[]", headers=webhook(SECRET, body=b"[]")).refused(60003)
+    assert receive.lines() == []
+
+
+def test_callback_sent_again_within_the_tolerance_is_recorded_again(make_keyed):
+    receive, sender = make_keyed(SECRET)
+    headers = webhook(SECRET, ago=200)
+    sender.send(headers=headers).ok()
+    sender.send(headers=headers).ok()
+    assert [line["WebhookId"] for line in receive.lines()] == ["evt_1", "evt_1"]
+
+
+def test_tolerance_is_a_setting(make_keyed):
+    receive, sender = make_keyed(SECRET, arguments=("--receive-tolerance", "1h"))
+    sender.send(headers=webhook(SECRET, ago=3500)).ok()
+    sender.send(headers=webhook(SECRET, ago=-3500)).ok()
+    sender.send(headers=webhook(SECRET, ago=3700)).refused(60025, "3600 seconds")
+    assert len(receive.lines()) == 2
+
+
+@pytest.mark.parametrize("value", ["999ms", "1500ms", "61m", "5"])
+def test_tolerance_out_of_range_is_refused(value):
+    ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--receive-tolerance", value)
+    assert ended.returncode == 2
+    assert "tolerance" in ended.stderr
+
+
+@pytest.mark.parametrize("old,new,trusted_new", [(SECRET, NEW_SECRET, NEW_SECRET),
+                                                (PRIVATE, NEW_PRIVATE, wire.webhook_public(NEW_PRIVATE)),
+                                                (SECRET, PRIVATE, PUBLIC)], ids=["v1", "v1a", "v1 to v1a"])  # fmt: skip
+def test_keys_are_rotated_without_a_refusal(make_keyed, old, new, trusted_new):
+    """The receiver learns the new key first; then the sender signs with both, then with the new one."""
+    trusted_old = wire.webhook_public(old) if old.startswith("whsk") else old
+    receive, sender = make_keyed(trusted_old, trusted_new)
+    for number, signing in enumerate(((old,), (new, old), (new,))):
+        sender.send(headers=webhook(*signing, webhook_id=f"evt_{number}")).ok()
+    assert len(receive.lines()) == 3
+
+
+def test_receiver_with_the_old_key_only_takes_what_both_have_signed(make_keyed):
+    receive, sender = make_keyed(SECRET)
+    sender.send(headers=webhook(NEW_SECRET, SECRET)).ok()
+    sender.send(headers=webhook(NEW_SECRET)).refused(60025)
+    assert len(receive.lines()) == 1
+
+
+def test_token_and_keys_must_both_be_right(make_keyed):
+    receive, sender = make_keyed(SECRET, token=TOKEN)
+    sender.send(headers=webhook(SECRET), Sign=None).refused(60025, "Sign is missing")
+    sender.send(headers=webhook(SECRET), **stamp(120)).refused(60025, "RequestTime")
+    sender.send(headers=webhook(NEW_SECRET)).refused(60025, "no signature in webhook-signature matches")
+    sender.send().refused(60025, "webhook-id is missing")
+    sender.send(headers=webhook(SECRET)).ok()
+    assert [(line["Signed"], line["Signature"]) for line in receive.lines()] == [(True, "v1")]
+
+
+def test_webhook_headers_are_not_looked_at_without_keys(receive, sender):
+    sender.send(headers=webhook(SECRET, ago=10000)).ok()
+    assert receive.lines()[0]["Signature"] == ""
+
+
+def test_first_of_several_signature_headers_counts(make_keyed):
+    receive, sender = make_keyed(SECRET)
+    right, wrong = webhook(SECRET), webhook(NEW_SECRET)
+    for order, status in (((right, wrong), 200), ((wrong, right), 401)):
+        sender.connection.putrequest("POST", f"/?{sender.query()}")
+        for name in ("webhook-id", "webhook-timestamp"):
+            sender.connection.putheader(name, right[name])
+        for headers in order:
+            sender.connection.putheader("webhook-signature", headers["webhook-signature"])
+        sender.connection.putheader("Content-Length", str(len(BODY)))
+        sender.connection.endheaders(BODY)
+        answer = sender.connection.getresponse()
+        assert (answer.status, answer.read() == wire.OK_REPLY) == (status, status == 200)
+    assert len(receive.lines()) == 1
+
+
+def test_tests_and_replays_can_be_told_in_the_record(receive, sender):
+    sender.send(headers={"Highwater-Test": "1"}).ok()
+    sender.send(headers={"Highwater-Replay": "3"}).ok()
+    sender.send().ok()
+    found = [(line.get("Test"), line.get("Replay")) for line in receive.lines()]
+    assert found == [(True, None), (None, 3), (None, None)]
+
+
+@pytest.mark.parametrize("separator", [" ", ",", " , "])
+def test_keys_come_from_the_environment(make_app_backend, separator):
+    receive = make_app_backend(start=False)
+    receive.environment["HIGHWATER_RECEIVE_SECRET"] = separator.join([NEW_SECRET, PUBLIC])
+    receive.secrets |= KEYS
+    sender = Sender(receive.start().port)
+    sender.send(headers=webhook(NEW_SECRET)).ok()
+    sender.send(headers=webhook(PRIVATE)).ok()
+    sender.send(headers=webhook(SECRET)).refused(60025)
+    sender.close()
+
+
+def test_private_key_is_taken_with_a_warning_that_shows_its_public_one(make_keyed):
+    receive, sender = make_keyed("# ours", "", PRIVATE)
+    sender.send(headers=webhook(PRIVATE)).ok()
+    (warning,) = [line for line in receive.log().splitlines() if "private_key_given" in line]
+    assert "level=warn" in warning and f"public_key={PUBLIC}" in warning.replace('"', "")
+
+
+def test_public_key_is_taken_without_a_warning(make_keyed):
+    receive, sender = make_keyed(PUBLIC)
+    sender.send(headers=webhook(PRIVATE)).ok()
+    assert "private_key_given" not in receive.log()
+
+
+BAD_KEY_FILES = {
+    # name: text, mode, exit status, words
+    "empty": ("", 0o600, 2, "holds no key"),
+    "comments": (f"# {SECRET}\n\n", 0o600, 2, "holds no key"),
+    "no prefix": (f"{SECRET}\n{SECRET[6:]}\n", 0o600, 2, "line 2: a key must begin with whsec_, whsk_ or whpk_"),
+    "cut": (f"\n#\n{SECRET[:-1]}\n", 0o600, 2, "line 3: what follows the prefix of the key is not base64"),
+    "short": ("whsec_c2hvcnQ=\n", 0o600, 2, "line 1: a secret (whsec_) must have 24 to 64 bytes"),
+    "two on a line": (f"{SECRET} {NEW_SECRET}\n", 0o600, 2, "line 1: what follows"),
+    "bad public key": (f"{wire.webhook_key('whpk', bytes(32))}\n", 0o600, 2, "line 1: with this public key"),
+    "too many": (f"{SECRET}\n" * 9, 0o600, 2, "line 9: more than 8 keys"),
+    "too long": ("#" * 65537, 0o600, 2, "holds more than 65536 bytes"),
+    "for others": (f"{SECRET}\n", 0o640, 3, "others than its owner may open it"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_KEY_FILES)
+def test_bad_key_file_stops_the_start(tmp_path, name):
+    text, mode, status, words = BAD_KEY_FILES[name]
+    path = write_keys(tmp_path / "keys", text, mode)
+    ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--receive-secret-file", str(path))
+    assert ended.returncode == status
+    assert ended.stderr.startswith(f"highwater receive: receive.secret_file: {path}")
+    assert words in ended.stderr
+    output = ended.stdout + ended.stderr
+    assert not any(key[6:18] in output for key in KEYS), "a key is shown"
+
+
+def test_missing_key_file_stops_the_start(tmp_path):
+    ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--receive-secret-file", str(tmp_path / "none"))
+    assert ended.returncode == 3
+    assert "receive.secret_file" in ended.stderr and "none" in ended.stderr
+
+
+@pytest.mark.parametrize("value,words", [(" , ", "holds no key"), (f"{SECRET},{NEW_SECRET[6:]}", "key 2: a key must begin"),
+                                         (" ".join([SECRET] * 9), "key 9: more than 8 keys")])  # fmt: skip
+def test_bad_keys_in_the_environment_stop_the_start(value, words):
+    ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", env={"HIGHWATER_RECEIVE_SECRET": value})
+    assert ended.returncode == 2
+    assert f"HIGHWATER_RECEIVE_SECRET: {words}" in ended.stderr
+    assert not any(key[6:18] in ended.stdout + ended.stderr for key in KEYS), "a key is shown"
+
+
+def test_keys_given_twice_stop_the_start(tmp_path):
+    path = write_keys(tmp_path / "keys", SECRET)
+    arguments = ("receive", "--receive-sdkappids", "1", "--check", "--receive-secret-file", str(path))
+    ended = conftest.run(*arguments, env={"HIGHWATER_RECEIVE_SECRET": SECRET})
+    assert ended.returncode == 2
+    assert "twice" in ended.stderr and SECRET[6:] not in ended.stderr
 
 
 # ---- durability ----

@@ -59,10 +59,10 @@ static void test_check_refuses_with_status_and_code(void **state)
 		int status;
 		int code;
 	} cases[] = {
-		{CHECK_PASSED, 200, 0},	     {CHECK_METHOD, 405, 60002},   {CHECK_PATH, 404, 60009},
-		{CHECK_QUERY, 400, 60025},   {CHECK_SDKAPPID, 403, 70020}, {CHECK_SIGN, 401, 60025},
-		{CHECK_SIZE, 413, 60003},    {CHECK_BODY, 400, 60003},	   {CHECK_COMMAND, 400, 100002},
-		{CHECK_PACKET, 400, 100002},
+		{CHECK_PASSED, 200, 0},	      {CHECK_METHOD, 405, 60002},   {CHECK_PATH, 404, 60009},
+		{CHECK_QUERY, 400, 60025},    {CHECK_SDKAPPID, 403, 70020}, {CHECK_SIGN, 401, 60025},
+		{CHECK_SIZE, 413, 60003},     {CHECK_WEBHOOK, 401, 60025},  {CHECK_BODY, 400, 60003},
+		{CHECK_COMMAND, 400, 100002}, {CHECK_PACKET, 400, 100002},
 	};
 
 	(void)state;
@@ -402,7 +402,7 @@ static void test_check_line_holds_every_field(void **state)
 			    "{\"ReceivedTime\":1669872112000,\"SdkAppid\":1400000001,\"CallbackCommand\":\"" ALERT
 			    "\",\"ClientIP\":\"127.0.0.1\",\"OptPlatform\":\"RESTAPI\",\"Signed\":true,"
 			    "\"WebhookId\":\"evt_1\",\"Attempt\":2,\"Sequence\":9223372036854775807,\"Threshold\":70,"
-			    "\"Peer\":\"192.0.2.7\",\"Body\":" BODY "}\n");
+			    "\"Peer\":\"192.0.2.7\",\"Body\":" BODY ",\"Signature\":\"\"}\n");
 	buf_fini(&line);
 }
 
@@ -423,12 +423,42 @@ static void test_check_line_leaves_out_bad_headers(void **state)
 	assert_string_equal(buf_c(&line),
 			    "{\"ReceivedTime\":1669872112000,\"SdkAppid\":1400000001,\"CallbackCommand\":\"" ALERT
 			    "\",\"ClientIP\":\"\",\"OptPlatform\":\"Unknown\",\"Signed\":false,"
-			    "\"Peer\":\"192.0.2.7\",\"Body\":" BODY "}\n");
+			    "\"Peer\":\"192.0.2.7\",\"Body\":" BODY ",\"Signature\":\"\"}\n");
 	buf_fini(&line);
 	request.webhook_id = STR("caf\xc3\xa9");
 	line = make_line(&options, &request);
 	assert_null(strstr(buf_c(&line), "WebhookId"));
 	buf_fini(&line);
+}
+
+static void test_check_line_tells_tests_and_replays(void **state)
+{
+	static const struct {
+		const char *test;
+		const char *replay;
+		const char *end;
+	} cases[] = {
+		{"1", "", ",\"Signature\":\"\",\"Test\":true}\n"},
+		{"", "2", ",\"Signature\":\"\",\"Replay\":2}\n"},
+		{"1", "9223372036854775807", ",\"Signature\":\"\",\"Test\":true,\"Replay\":9223372036854775807}\n"},
+		{"0", "-1", ",\"Signature\":\"\"}\n"},
+		{"true", "second", ",\"Signature\":\"\"}\n"},
+	};
+	struct check_options options = make_options("");
+	struct check_request request = make_request(QUERY, BODY);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t end_len = strlen(cases[i].end);
+		struct buf line;
+
+		request.test = str_c(cases[i].test);
+		request.replay = str_c(cases[i].replay);
+		line = make_line(&options, &request);
+		assert_true(line.len > end_len);
+		assert_string_equal(buf_c(&line) + line.len - end_len, cases[i].end);
+		buf_fini(&line);
+	}
 }
 
 static void test_check_line_keeps_the_packet_but_its_spaces(void **state)
@@ -439,7 +469,7 @@ static void test_check_line_keeps_the_packet_but_its_spaces(void **state)
 		"\r\n{ \"CallbackCommand\" :\t\"New\",\n\"a\": [ 1.10 , 1e5,\r\n-0 ],\"b\":\" two  \\\" \\n\\\\\" , "
 		"\"c\\\\\": { } }\n");
 	const char *packet = "\"Body\":{\"CallbackCommand\":\"New\",\"a\":[1.10,1e5,-0],\"b\":\" two  \\\" \\n\\\\\","
-			     "\"c\\\\\":{}}}\n";
+			     "\"c\\\\\":{}},\"Signature\":\"\"}\n";
 	struct buf line = make_line(&options, &request);
 	const char *body = strstr(buf_c(&line), "\"Body\":");
 
@@ -466,7 +496,8 @@ static void test_check_line_fits_its_bound(void **state)
 	arena_init(&arena, 4096);
 	request.body = make_large_body(&arena, CHECK_BODY_BYTES_MAX);
 	request.webhook_id = (struct str){id, sizeof(id)};
-	request.attempt = request.sequence = request.threshold = STR("9223372036854775807");
+	request.attempt = request.sequence = request.threshold = request.replay = STR("9223372036854775807");
+	request.test = STR("1");
 	request.peer = STR("ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255");
 	line = make_line(&options, &request);
 	assert_int_equal(json_read(buf_str(&line), &root, &err), 0);
@@ -513,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_check_passes_other_and_unknown_commands),
 		cmocka_unit_test(test_check_line_holds_every_field),
 		cmocka_unit_test(test_check_line_leaves_out_bad_headers),
+		cmocka_unit_test(test_check_line_tells_tests_and_replays),
 		cmocka_unit_test(test_check_line_keeps_the_packet_but_its_spaces),
 		cmocka_unit_test(test_check_line_fits_its_bound),
 		cmocka_unit_test(test_check_fail_cuts_long_text),

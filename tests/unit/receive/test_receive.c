@@ -529,8 +529,9 @@ static void test_receive_open_names_the_wrong_option(void **state)
 	struct fixture *fixture = *state;
 	const struct receive_options good = fixture->options;
 	char token[HW_TOKEN_BYTES_MAX + 1];
-	struct receive_options cases[] = {good, good, good, good, good, good, good};
-	const char *const words[] = {"sdkappid", "sdkappid", "sdkappid", "path", "path", "token", "record path"};
+	struct receive_options cases[] = {good, good, good, good, good, good, good, good, good};
+	const char *const words[] = {"sdkappid", "sdkappid",	"sdkappid", "path",	"path",
+				     "token",	 "record path", "8 keys",   "tolerance"};
 
 	memset(token, 'x', sizeof(token));
 	cases[0].sdkappid_count = 0;
@@ -540,6 +541,8 @@ static void test_receive_open_names_the_wrong_option(void **state)
 	cases[4].path = "/hook?a=1";
 	cases[5].token = secret_of((struct str){token, sizeof(token)});
 	cases[6].record_path = "";
+	cases[7].trust.key_count = HW_WEBHOOK_KEYS_MAX + 1;
+	cases[8].trust = (struct hw_webhook_trust){.key_count = 1, .tolerance_s = -1};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct receive *receive = NULL;
 		struct error err;

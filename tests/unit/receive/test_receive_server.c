@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "receive/receive.h"
+#include "unit/protocol/webhook_vectors.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -28,16 +29,18 @@ struct fixture {
 	char path[96];
 	struct receive *receive;
 	struct http_server *server;
-	char reply[8192]; /* the whole of the last one */
+	const char *headers; /* further ones to send, each with its line end; NULL for none */
+	char reply[8192];    /* the whole of the last one */
 };
 
-static int setup(void **state)
+static int setup_with_keys(void **state, const struct hw_webhook_trust *trust)
 {
 	struct fixture *fixture = mem_zalloc(sizeof(*fixture));
 	struct receive_options options = {.sdkappids = {1400000001},
 					  .sdkappid_count = 1,
 					  .path = "/callback",
 					  .token = secret_of(STR(TOKEN)),
+					  .trust = *trust,
 					  .record_path = fixture->path};
 	struct http_server_options http = {.listen = "127.0.0.1:0",
 					   .thread_count = 2,
@@ -60,6 +63,33 @@ static int setup(void **state)
 		fail_msg("%s", err.text);
 	*state = fixture;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	static const struct hw_webhook_trust none;
+
+	return setup_with_keys(state, &none);
+}
+
+static struct hw_webhook_key webhook_key(const char *text)
+{
+	struct hw_webhook_key key;
+
+	assert_int_equal(hw_webhook_key_parse(text, strlen(text), &key, NULL, 0), 0);
+	return key;
+}
+
+/* The receiver keeps copies of the keys: these are gone when it is asked. */
+static int setup_webhook(void **state)
+{
+	struct hw_webhook_key keys[2] = {webhook_key(VECTOR_SECRET), webhook_key(VECTOR_PUBLIC)};
+	const struct hw_webhook_trust trust = {keys, ARRAY_LEN(keys), 300};
+	int result = setup_with_keys(state, &trust);
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		hw_webhook_key_wipe(&keys[i]);
+	return result;
 }
 
 static int teardown(void **state)
@@ -119,13 +149,14 @@ static int read_reply(struct fixture *fixture, int fd)
 
 static int exchange(struct fixture *fixture, const char *method, const char *target, const char *body)
 {
-	char *request = mem_zalloc(strlen(target) + strlen(body) + 512);
+	const char *headers = fixture->headers ? fixture->headers : "";
+	char *request = mem_zalloc(strlen(target) + strlen(headers) + strlen(body) + 512);
 	int fd = connect_to(fixture);
 
 	(void)sprintf(request,
 		      "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-		      "webhook-id: evt_1\r\nHighwater-Attempt: 3\r\nContent-Length: %zu\r\n\r\n%s",
-		      method, target, strlen(body), body); /* sized above */
+		      "webhook-id: evt_1\r\nHighwater-Attempt: 3\r\n%sContent-Length: %zu\r\n\r\n%s",
+		      method, target, headers, strlen(body), body); /* sized above */
 	send_text(fd, request);
 	mem_free(request);
 	return read_reply(fixture, fd);
@@ -173,7 +204,7 @@ static void test_receive_server_answers_exactly_ok(void **state)
 	len = record_read(fixture, record, sizeof(record));
 	assert_true(len > 0 && record[len - 1] == '\n');
 	assert_non_null(strstr(record, "\"Signed\":true,\"WebhookId\":\"evt_1\",\"Attempt\":3,\"Peer\":\"127.0.0.1\""));
-	assert_non_null(strstr(record, "\"Body\":" BODY "}\n"));
+	assert_non_null(strstr(record, "\"Body\":" BODY ",\"Signature\":\"\"}\n"));
 }
 
 static void test_receive_server_refuses_in_the_same_form(void **state)
@@ -244,6 +275,63 @@ static void test_receive_server_records_each_of_many(void **state)
 	assert_int_equal(stats.verified_total, ARRAY_LEN(fds));
 }
 
+/* Sends a callback with the headers `first`, then the webhook headers of one signed with the key. Returns the status. */
+static int exchange_webhook(struct fixture *fixture, const char *key_text, const char *first)
+{
+	const struct hw_webhook_key key = webhook_key(key_text);
+	const struct hw_webhook_message message = {"evt_1", 5, time(NULL), BODY, strlen(BODY)};
+	char signature[HW_WEBHOOK_SIGNATURE_SIZE(1)];
+	char headers[512];
+	char target[512];
+	int status;
+
+	assert_true(hw_webhook_sign(&message, &key, 1, signature, sizeof(signature)) > 0);
+	(void)snprintf(headers, sizeof(headers), "%sWebhook-Timestamp: %lld\r\nWebhook-Signature: %s\r\n", first,
+		       (long long)message.time_s, signature); /* fits */
+	signed_target(target, sizeof(target), message.time_s);
+	fixture->headers = headers;
+	status = exchange(fixture, "POST", target, BODY);
+	fixture->headers = NULL;
+	return status;
+}
+
+static void test_receive_server_verifies_webhook_signatures(void **state)
+{
+	struct fixture *fixture = *state;
+	char target[512];
+	char record[4096];
+
+	signed_target(target, sizeof(target), time(NULL));
+	assert_int_equal(exchange(fixture, "POST", target, BODY), 401);
+	assert_non_null(strstr(reply_body(fixture), "webhook-timestamp is missing"));
+	assert_int_equal(exchange_webhook(fixture, VECTOR_SEED, ""), 401);
+	assert_non_null(strstr(reply_body(fixture), "no signature in webhook-signature matches"));
+	assert_int_equal(record_read(fixture, record, sizeof(record)), 0);
+	assert_int_equal(exchange_webhook(fixture, VECTOR_SECRET, ""), 200);
+	assert_int_equal(exchange_webhook(fixture, VECTOR_PRIVATE, "Highwater-Test: 1\r\nHighwater-Replay: 2\r\n"),
+			 200);
+	assert_string_equal(reply_body(fixture), HW_REPLY_OK);
+	assert_true(record_read(fixture, record, sizeof(record)) > 0);
+	assert_non_null(strstr(record, ",\"Signature\":\"v1\"}\n"));
+	assert_non_null(strstr(record, ",\"Signature\":\"v1a\",\"Test\":true,\"Replay\":2}\n"));
+}
+
+/* Of a header that is there twice the first counts, for the check and for the record alike. */
+static void test_receive_server_takes_the_first_of_each_webhook_header(void **state)
+{
+	static const char *const wrong[] = {"webhook-signature: " VECTOR_V1 "\r\n", "webhook-timestamp: 1\r\n"};
+	struct fixture *fixture = *state;
+	char record[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		assert_int_equal(exchange_webhook(fixture, VECTOR_SECRET, wrong[i]), 401);
+	assert_int_equal(record_read(fixture, record, sizeof(record)), 0);
+	assert_int_equal(exchange_webhook(fixture, VECTOR_SECRET, "webhook-id: evt_2\r\n"), 200);
+	assert_true(record_read(fixture, record, sizeof(record)) > 0);
+	assert_non_null(strstr(record, "\"WebhookId\":\"evt_1\""));
+	assert_null(strstr(record, "evt_2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +339,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_receive_server_refuses_in_the_same_form, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_receive_server_refuses_a_body_over_its_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_receive_server_records_each_of_many, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_receive_server_verifies_webhook_signatures, setup_webhook,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_receive_server_takes_the_first_of_each_webhook_header,
+						setup_webhook, teardown),
 	};
 
 	log_setup(2, LOG_LEVEL_OFF);
