@@ -129,6 +129,36 @@ static inline void fixture_add_rooms(struct store *store, uint32_t sdkappid, uns
 	}
 }
 
+#define FIXTURE_BATCH 500
+
+/* `count` callbacks, none of them an alert, the first event at event_ms and each a second later than the one before. */
+static inline void fixture_add_callbacks(struct store *store, uint32_t sdkappid, size_t count, int64_t event_ms)
+{
+	struct command *commands = mem_zalloc(FIXTURE_BATCH * sizeof(*commands));
+
+	while (count > 0) {
+		size_t some = count < FIXTURE_BATCH ? count : FIXTURE_BATCH;
+
+		for (size_t i = 0; i < some; i++, event_ms += 1000) {
+			commands[i] = world_command(COMMAND_CALLBACK_TEST, sdkappid);
+			commands[i].origin.wall_ms = event_ms;
+		}
+		fixture_batch(store, commands, some);
+		assert_int_equal(commands[some - 1].code, HW_OK);
+		count -= some;
+	}
+	mem_free(commands);
+}
+
+static inline void fixture_mark(struct store *store, uint32_t sdkappid, int64_t id, enum delivery_mark mark,
+				int64_t due_ms)
+{
+	struct command command = world_mark(sdkappid, id, mark);
+
+	command.u.delivery.due_ms = due_ms;
+	assert_int_equal(fixture_run(store, command), HW_OK);
+}
+
 static inline struct store_app fixture_app(struct fixture *fixture, uint32_t sdkappid)
 {
 	struct store_app app;
@@ -150,14 +180,55 @@ static inline uint64_t fixture_room_count(struct fixture *fixture, uint32_t sdka
 	return count;
 }
 
-static inline size_t fixture_pending(struct fixture *fixture, uint32_t sdkappid, struct store_callback *out,
+/* The app's waiting callbacks in the order of delivery: those never tried, then those with a time. */
+static inline size_t fixture_waiting(struct fixture *fixture, uint32_t sdkappid, struct store_callback *out,
 				     size_t limit)
 {
+	struct store_due *due = mem_zalloc((limit + 1) * sizeof(*due));
+	size_t count = 0;
+	size_t due_count;
 	struct error err;
-	size_t count;
 
-	assert_int_equal(store_callback_pending(fixture->reader, &fixture->arena, sdkappid, limit, out, &count, &err),
-			 0);
-	assert_true(count <= limit);
+	while (count < limit && store_callback_next(fixture->reader, &fixture->arena, sdkappid,
+						    count ? out[count - 1].id : 0, &out[count], &err) == 1)
+		count++;
+	assert_int_equal(store_callback_due(fixture->reader, sdkappid, limit - count, due, &due_count, &err), 0);
+	assert_true(due_count <= limit - count);
+	for (size_t i = 0; i < due_count; i++, count++) {
+		assert_int_equal(store_callback_get(fixture->reader, &fixture->arena, due[i].id, &out[count], &err), 1);
+		assert_true(out[count].due_ms == due[i].due_ms);
+	}
+	mem_free(due);
 	return count;
+}
+
+/* Lets through all callbacks of the app with this number. */
+static inline struct store_callback_filter fixture_filter(uint32_t number)
+{
+	return (struct store_callback_filter){.after_id = app_id_make(number, 0),
+					      .before_id = app_id_make(number + 1, 0),
+					      .states = (1u << CALLBACK_STATE_COUNT) - 1,
+					      .until_ms = INT64_MAX};
+}
+
+/* The newest of them, at most `limit`. */
+static inline size_t fixture_list(struct fixture *fixture, uint32_t number, struct store_callback *out, size_t limit)
+{
+	struct store_callback_filter filter = fixture_filter(number);
+	size_t count;
+	int64_t next;
+	struct error err;
+
+	if (store_callback_list(fixture->reader, &fixture->arena, &filter, limit, out, &count, &next, &err))
+		fail_msg("list: %s", err.text);
+	return count;
+}
+
+static inline struct store_callback fixture_callback(struct fixture *fixture, int64_t id)
+{
+	struct store_callback callback;
+	struct error err;
+
+	assert_int_equal(store_callback_get(fixture->reader, &fixture->arena, id, &callback, &err), 1);
+	return callback;
 }

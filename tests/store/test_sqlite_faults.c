@@ -1,109 +1,18 @@
 /* The SQLite store when the world fails: killed processes, full disks, failing writes and syncs, a log that must not
  * grow.
  *
- * A shim around SQLite's file functions fails the k-th call, once or from then on, for k = 1, 2, ... until a run meets
- * no fault any more. After each run the file is opened again, and what must hold is checked: everything acknowledged is
- * there, nothing refused is, and the counter equals the rows. */
-#include "store/fixture.h"
+ * The shim fails the k-th call, once or from then on, for k = 1, 2, ... until a run meets no fault any more. After each
+ * run the file is opened again, and what must hold is checked: everything acknowledged is there, nothing refused is, and
+ * the counter equals the rows. */
+#include "store/fault_shim.h"
+#include "store/sqlite_file.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <sqlite3.h>
-#include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-/* ---- the shim ---- */
-
-enum fault_call { FAULT_NONE, FAULT_WRITE, FAULT_SYNC };
-
-static struct {
-	enum fault_call call;
-	int result; /* what the failing call gives */
-	bool for_ever;
-	_Atomic int left; /* calls until the first that fails */
-	_Atomic int fired;
-} fault;
-
-#define SHIM_FILES 64
-
-static sqlite3_vfs shim_vfs;
-static sqlite3_vfs *real_vfs;
-static struct {
-	const sqlite3_io_methods *real;
-	sqlite3_io_methods shim;
-} shims[SHIM_FILES];
-
-static bool shim_fails(enum fault_call call)
-{
-	int left;
-
-	if (fault.call != call)
-		return false;
-	left = atomic_fetch_sub(&fault.left, 1);
-	if (left > 1 || (left < 1 && !fault.for_ever))
-		return false;
-	atomic_fetch_add(&fault.fired, 1);
-	return true;
-}
-
-static const sqlite3_io_methods *shim_real(sqlite3_file *file)
-{
-	for (size_t i = 0; i < SHIM_FILES; i++)
-		if (file->pMethods == &shims[i].shim)
-			return shims[i].real;
-	abort();
-}
-
-static int shim_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
-{
-	return shim_fails(FAULT_WRITE) ? fault.result : shim_real(file)->xWrite(file, bytes, len, at);
-}
-
-static int shim_sync(sqlite3_file *file, int flags)
-{
-	return shim_fails(FAULT_SYNC) ? fault.result : shim_real(file)->xSync(file, flags);
-}
-
-static int shim_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *flags_out)
-{
-	int rc = real_vfs->xOpen(real_vfs, name, file, flags, flags_out);
-	size_t i = 0;
-
-	(void)vfs; /* there is one */
-	if (!file->pMethods)
-		return rc;
-	while (shims[i].real && shims[i].real != file->pMethods) /* SQLite has few kinds of files */
-		if (++i == SHIM_FILES)
-			abort();
-	shims[i].real = file->pMethods;
-	shims[i].shim = *file->pMethods;
-	shims[i].shim.xWrite = shim_write;
-	shims[i].shim.xSync = shim_sync;
-	file->pMethods = &shims[i].shim;
-	return rc;
-}
-
-static int shim_install(void **state)
-{
-	(void)state;
-	real_vfs = sqlite3_vfs_find(NULL);
-	shim_vfs = *real_vfs;
-	shim_vfs.zName = "fault";
-	shim_vfs.xOpen = shim_open;
-	return sqlite3_vfs_register(&shim_vfs, 1);
-}
-
-static void arm(enum fault_call call, int result, int k, bool for_ever)
-{
-	fault.call = call;
-	fault.result = result;
-	fault.for_ever = for_ever;
-	atomic_store(&fault.left, k);
-	atomic_store(&fault.fired, 0);
-}
 
 static int setup(void **state)
 {
@@ -120,14 +29,6 @@ static int teardown(void **state)
 	(void)umount2(fixture->folder, MNT_DETACH); /* mounted only when a test failed half-way */
 	fixture_free(fixture);
 	return 0;
-}
-
-static void open_store(struct fixture *fixture)
-{
-	struct error err;
-
-	if (fixture_open_sqlite(fixture, &err) || store_reader_open(fixture->store, &fixture->reader, &err))
-		fail_msg("%s", err.text);
 }
 
 /* ---- the fault loop ---- */
@@ -178,7 +79,7 @@ static void check_outcomes(struct fixture *fixture, const enum outcome *outcomes
 			assert_int_equal(found, outcomes[i] == OUTCOME_STORED);
 	}
 	assert_int_equal(app.state.callback_sequence, stored); /* each room has its alert row, or neither is there */
-	assert_int_equal(fixture_pending(fixture, APP, rows, ARRAY_LEN(rows)), stored);
+	assert_int_equal(fixture_waiting(fixture, APP, rows, ARRAY_LEN(rows)), stored);
 }
 
 static void fault_loop(enum fault_call call, int result, bool for_ever, enum error_class want)
@@ -194,7 +95,7 @@ static void fault_loop(enum fault_call call, int result, bool for_ever, enum err
 
 		config.alert.thresholds[0] = 1;
 		create.u.app_create = &config;
-		open_store(fixture);
+		fixture_open(fixture);
 		assert_int_equal(fixture_run(fixture->store, create), HW_OK);
 		arm(call, result, ++runs, for_ever);
 		run_script(fixture, outcomes, want);
@@ -209,7 +110,7 @@ static void fault_loop(enum fault_call call, int result, bool for_ever, enum err
 				assert_int_equal(fixture_run(fixture->store, world_destroy(APP, "again", "u")), HW_OK);
 		}
 		fixture_close(fixture);
-		open_store(fixture);
+		fixture_open(fixture);
 		if (want == ERR_INTERNAL || !fired)
 			check_outcomes(fixture, outcomes);
 		else
@@ -244,7 +145,7 @@ static void test_sqlite_failing_sync_of_a_checkpoint_is_the_end(void **state)
 	struct error err;
 
 	fixture->sqlite.wal_bytes_max = 0; /* each tidy is overdue: the checkpoint runs in it */
-	open_store(fixture);
+	fixture_open(fixture);
 	fixture_add_app(fixture->store, APP, 100);
 	command = world_create(APP, "first", "u");
 	assert_int_equal(fixture_try_batch(fixture->store, &command, 1, &err), 0);
@@ -255,7 +156,7 @@ static void test_sqlite_failing_sync_of_a_checkpoint_is_the_end(void **state)
 	assert_int_equal(fixture_try_batch(fixture->store, &command, 1, &err), -1);
 	assert_int_equal(err.class, ERR_INTERNAL);
 	fixture_close(fixture);
-	open_store(fixture);
+	fixture_open(fixture);
 	assert_int_equal(fixture_room_count(fixture, APP), 1);
 }
 
@@ -291,7 +192,7 @@ static void test_sqlite_file_size_limit(void **state)
 	struct error err;
 	unsigned stored;
 
-	open_store(fixture);
+	fixture_open(fixture);
 	fixture_add_app(fixture->store, APP, 1000000);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small = before;
@@ -308,7 +209,7 @@ static void test_sqlite_file_size_limit(void **state)
 	fixture_add_rooms(fixture->store, APP, 900000, 900010); /* space is back */
 	assert_int_equal(fixture_room_count(fixture, APP), stored + 10);
 	fixture_close(fixture);
-	open_store(fixture);
+	fixture_open(fixture);
 	assert_int_equal(fixture_room_count(fixture, APP), stored + 10);
 }
 
@@ -322,7 +223,7 @@ static void test_sqlite_full_disk(void **state)
 		print_message("skipped, mounting: %s\n", strerror(errno));
 		skip();
 	}
-	open_store(fixture);
+	fixture_open(fixture);
 	fixture_add_app(fixture->store, APP, 1000000);
 	stored = fill(fixture, 0, &err);
 	assert_int_equal(err.class, ERR_FULL);
@@ -332,7 +233,7 @@ static void test_sqlite_full_disk(void **state)
 	fixture_add_rooms(fixture->store, APP, 900000, 900010);
 	assert_int_equal(fixture_room_count(fixture, APP), stored + 10);
 	fixture_close(fixture);
-	open_store(fixture);
+	fixture_open(fixture);
 	assert_int_equal(fixture_room_count(fixture, APP), stored + 10);
 	fixture_close(fixture);
 	assert_int_equal(umount(fixture->folder), 0);
@@ -386,7 +287,7 @@ static void test_sqlite_killed_process_loses_nothing_acknowledged(void **state)
 	uint64_t stored = 0;
 
 	fixture->sqlite.wal_bytes_max = 64 * 1024; /* checkpoints happen as well */
-	open_store(fixture);
+	fixture_open(fixture);
 	fixture_add_app(fixture->store, APP, 0);
 	{
 		struct app_config config = {.room_count_max = 100000};
@@ -410,7 +311,7 @@ static void test_sqlite_killed_process_loses_nothing_acknowledged(void **state)
 		assert_int_equal(close(ack[1]), 0);
 		acknowledged = kill_after(child, ack[0], 1 + round * 7);
 		assert_int_equal(close(ack[0]), 0);
-		open_store(fixture);
+		fixture_open(fixture);
 		now = fixture_room_count(fixture, APP);
 		assert_true(now >= stored + 3 * acknowledged);
 		assert_true(now <= stored + 3 * (acknowledged + 1)); /* one commit may have been on its way */
@@ -440,7 +341,7 @@ static void test_sqlite_log_does_not_grow_without_bound(void **state)
 	}
 	(void)snprintf(path, sizeof(path), "%s-wal", fixture->path); /* fits */
 	fixture->sqlite.wal_bytes_max = 256 * 1024;
-	open_store(fixture);
+	fixture_open(fixture);
 	fixture_add_app(fixture->store, APP, 1000000);
 	for (unsigned i = 0; i < 20000; i += 2) {
 		struct stat facts;
@@ -476,5 +377,5 @@ int main(void)
 		WITH_FIXTURE(test_sqlite_log_does_not_grow_without_bound),
 	};
 
-	return cmocka_run_group_tests(tests, shim_install, NULL);
+	return cmocka_run_group_tests(tests, shim_setup, NULL);
 }
