@@ -1,6 +1,7 @@
 /* The log of attempts; see attempt_log.h. Entries are joined by a comma and a line feed, which no entry holds, since
  * JSON writes the line feeds of a text as \n: so the oldest can be cut off without a parser. */
 #include "hook/attempt_log.h"
+#include "base/json.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -82,12 +83,25 @@ static void attempt_log_write(struct buf *out, struct str kept, const struct att
 	buf_append_c(out, "}]");
 }
 
+static bool attempt_log_is_json(const struct buf *log)
+{
+	struct error err;
+	json_t *root;
+
+	if (!buf_ok(log) || json_read(buf_str(log), &root, &err))
+		return false;
+	json_decref(root);
+	return true;
+}
+
+/* What was stored is read before it is given on: a file that was tampered with must not make rubbish of the API's
+ * replies. Ten of our entries always fit. */
 void attempt_log_append(struct buf *out, struct str log, const struct attempt_entry *entry)
 {
 	attempt_log_write(out, attempt_log_kept(log), entry);
-	if (buf_ok(out))
+	if (log.len == 0 || attempt_log_is_json(out))
 		return;
-	buf_reset(out); /* ten of our entries fit: the file was tampered with */
+	buf_reset(out);
 	attempt_log_write(out, STR(""), entry);
 	assert(buf_ok(out));
 }
