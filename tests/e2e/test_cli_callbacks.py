@@ -52,9 +52,10 @@ def failing(number, request):
 
 
 def test_list_of_one_app_and_of_all(backend, receiver, cli):
+    app = every_room(backend, receiver)
     assert cli("list").stdout == cli("list", *APP).stdout == "no callbacks were made yet\n"
     assert json.loads(cli("list", "--json").stdout) == {"CallbackList": []}
-    every_room(backend, receiver).fill(1, 2)
+    app.fill(1, 2)
     backend.wait_deliveries(delivered)
     every_room(backend, receiver, 7).create("other").ok()
     (other,) = backend.wait_deliveries(delivered, 7)

@@ -296,7 +296,8 @@ def test_cli_rotates_shows_and_revokes(backend, app, cli):
     call(with_key(app, key)).ok()
     shown = cli("app", "show", "1400000001").stdout
     assert key not in shown and app.key not in shown and word_after(shown, "key") == []
-    first, second = re.findall(r"(\d+), made (\S+)(?:, (expires) (\S+))?$", shown, re.M)
+    keys = shown.partition("\n  keys ")[2]
+    first, second = re.findall(r"(\d+), made (\S+)(?:, (expires) (\S+))?$", keys, re.M)
     assert (first[0], first[2], second[0], second[2]) == ("2", "", "1", "expires")
     shown = cli("app", "show", "1400000001", "--reveal-key").stdout
     assert word_after(shown, "key") == [key] and app.key in shown
