@@ -140,8 +140,12 @@ static int apps_create(const struct cli_line *line)
 	if (exit != CLI_DONE)
 		return exit;
 	apps_print(line, "created app", answer.response);
-	if (!options_get(line, OPTION_JSON)->set)
-		apps_print_advice(sdkappid);
+	if (!options_get(line, OPTION_JSON)->set) /* standard output is all there is */
+		(void)printf("Keep both to yourself: with the key UserSigs of this app are made, and with the secret "
+			     "the App "
+			     "backend sees that a callback is real. `highwater app show %" PRIu32
+			     " --reveal-key` shows them again.\n",
+			     sdkappid);
 	remote_answer_free(&answer);
 	return CLI_DONE;
 }

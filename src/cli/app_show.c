@@ -74,6 +74,8 @@ static void apps_append_keys(const json_t *keys, struct buf *out)
 /* The same of what callbacks are signed with. */
 static void apps_append_secrets(const json_t *secrets, struct buf *out)
 {
+	const char *newest = "";
+
 	for (size_t i = 0; i < json_array_size(secrets); i++) {
 		const json_t *secret = json_array_get(secrets, i);
 		const char *shown = remote_text(secret, "Secret");
@@ -82,12 +84,16 @@ static void apps_append_secrets(const json_t *secrets, struct buf *out)
 		apps_append_life(secret, "SecretId", out);
 		if (!*shown)
 			shown = remote_text(secret, "PublicKey");
-		if (*shown)
+		else if (!*newest)
+			newest = shown;
+		if (*shown && shown != newest)
 			buf_printf(out, ": %s", shown);
 		buf_append_char(out, '\n');
 	}
 	if (json_array_size(secrets) == 0)
 		buf_append_c(out, "  secrets       none: callbacks have no webhook-signature\n");
+	if (*newest)
+		buf_printf(out, "  secret        %s\n", newest);
 }
 
 static void apps_append_certificate(const json_t *certificate, struct buf *out)

@@ -225,15 +225,20 @@ static void callbacks_print_times(const json_t *attempt)
 		const char *key;
 		const char *word;
 	} rows[] = {
-		{"DnsTime", "name"},	{"ConnectTime", "connect"}, {"TlsTime", "TLS"}, {"FirstByteTime", "first byte"},
-		{"TotalTime", "whole"},
+		{"DnsTime", "name"},
+		{"ConnectTime", "connect"},
+		{"TlsTime", "TLS"},
+		{"FirstByteTime", "first byte"},
 	};
 
 	(void)printf("  time     "); /* standard output is all there is */
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		(void)printf("%s%s %.1f ms", i ? ", " : "", rows[i].word,
-			     (double)remote_number(attempt, rows[i].key) / 1000);
-	(void)puts("");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t us = remote_number(attempt, rows[i].key);
+
+		if (us) /* else it was not reached, or the connection was there already */
+			(void)printf("%s %.2f ms, ", rows[i].word, (double)us / 1000);
+	}
+	(void)printf("whole %.2f ms\n", (double)remote_number(attempt, "TotalTime") / 1000);
 }
 
 static void callbacks_print_field(const char *name, const char *text)

@@ -118,7 +118,8 @@ def test_attempts_shows_each(make_backend, make_receiver):
                  "attempt 2, ended ", f"address  127.0.0.1:{receiver.port}", "HTTP status 503", "<b>not now</b>",
                  "HTTP status 200", "asked to wait"):  # fmt: skip
         assert word in text, text
-    assert len(re.findall(r"^  time     name [\d.]+ ms, connect [\d.]+ ms, .* whole [\d.]+ ms$", text, re.M)) == 2
+    assert len(re.findall(r"^  time     (?:\w[\w ]* [\d.]+ ms, )+whole [\d.]+ ms$", text, re.M)) == 2
+    assert re.search(r"^  time     .*connect [\d.]+ ms, first byte ", text, re.M)
     shown = json.loads(cli("attempts", row["WebhookId"], "--json").stdout)
     assert shown == {**row, "AttemptList": backend.attempts(row)}
 

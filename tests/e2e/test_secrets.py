@@ -309,7 +309,8 @@ def test_cli_rotates_shows_and_revokes(backend, app, cli, receiver):
     assert "removed" in said
     shown = cli("app", "show", str(SDKAPPID)).stdout
     assert "whsec_" not in shown and public in shown and re.search(r"v1 2, made \S+\n +v1 1, made \S+, expires ", shown)
-    assert secret in cli("app", "show", str(SDKAPPID), "--reveal-key").stdout
+    shown = cli("app", "show", str(SDKAPPID), "--reveal-key").stdout
+    assert re.findall(r"^  secret +(\S+)$", shown, re.M) == [secret] and shown.count("whsec_") == 2
     assert "revoked v1 secret 1 " in cli("app", "revoke-secret", str(SDKAPPID), "--kind", "v1", "--id", "1").stdout
     request = next_request(app, receiver)
     assert signatures(request)["v1"] == [v1(secret, request)] and len(signatures(request)["v1a"]) == 1
