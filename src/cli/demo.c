@@ -109,11 +109,29 @@ static int demo_create_app(struct demo *demo)
 	return exit;
 }
 
+/* The secret that the App backend was started with becomes the app's only one. */
+static int demo_configure_secret(struct demo *demo)
+{
+	struct remote_answer answer;
+	char body[192];
+	int exit;
+
+	(void)snprintf(body, sizeof(body), "{\"SdkAppid\":%d,\"Kind\":\"v1\",\"Secret\":\"%s\",\"Overlap\":0}",
+		       DEMO_SDKAPPID, demo->setup.secret); /* fits */
+	exit = demo_manage(demo, "app_secret_rotate", body, &answer);
+	mem_wipe(body, sizeof(body));
+	if (exit == CLI_DONE)
+		remote_answer_free(&answer);
+	return exit;
+}
+
 static int demo_configure_callback(struct demo *demo)
 {
 	char body[256];
-	int exit;
+	int exit = demo_configure_secret(demo);
 
+	if (exit != CLI_DONE)
+		return exit;
 	(void)snprintf(body, sizeof(body), "{\"Token\":\"%s\",\"IsTokenEnable\":true}",
 		       demo->setup.token); /* fits, as below */
 	exit = demo_send(demo, "administrator", NULL, "/v4/live_config/set_callback_token", body);
@@ -208,6 +226,8 @@ static void demo_check_fields(struct demo *demo, const json_t *line)
 		demo_check(demo, true, "it says %d of %d rooms, created by %s, %s", DEMO_ALERT_AT, DEMO_ROOM_MAX,
 			   last->operator_account, last->platform);
 	demo_check(demo, json_is_true(json_object_get(line, "Signed")), "its Sign was made with the callback token");
+	demo_check(demo, strcmp(remote_text(line, "Signature"), "v1") == 0,
+		   "its webhook-signature was made with the app's secret, over this body");
 }
 
 /* The mark that an alert was delivered is stored a moment after the reply. */

@@ -1,6 +1,6 @@
 /* The demonstration's folder, processes and waiting; see demo_setup.h.
  *
- * In order: signals become a descriptor; the folder, and in it a throw-away certificate authority and a callback token;
+ * In order: signals become a descriptor; the folder, and in it a throw-away certificate authority, token and secret;
  * `highwater receive`, of which standard output is read here, a line per alert; `highwater serve`, which trusts that
  * authority. Each is ready when its port file is there. At the end the sender stops first.
  *
@@ -35,6 +35,7 @@ static const char *const demo_setup_file_names[DEMO_FILE_COUNT] = {
 	[DEMO_FILE_CERT] = "receive.pem",
 	[DEMO_FILE_KEY] = "receive.key",
 	[DEMO_FILE_TOKEN] = "callback-token",
+	[DEMO_FILE_SECRET] = "webhook-secret",
 	[DEMO_FILE_RECEIVE_PORT] = "receive.port",
 	[DEMO_FILE_SERVE_PORT] = "serve.port",
 	[DEMO_FILE_RECEIVE_LOG] = "receive.log",
@@ -171,6 +172,21 @@ static void demo_setup_close_folder(struct demo_setup *setup, bool good)
 	free(setup->folder); /* realpath's own */
 }
 
+static void demo_setup_make_secret(struct demo_setup *setup)
+{
+	unsigned char random[32];
+	struct hw_webhook_key key;
+	int rc;
+
+	random_bytes(random, sizeof(random));
+	rc = hw_webhook_key_make(HW_WEBHOOK_SECRET, random, sizeof(random), &key);
+	assert(rc == 0); /* as long as it must be */
+	rc = hw_webhook_key_text(&key, setup->secret, sizeof(setup->secret));
+	assert(rc > 0);
+	hw_webhook_key_wipe(&key);
+	mem_wipe(random, sizeof(random));
+}
+
 static int demo_setup_fill_folder(struct demo_setup *setup)
 {
 	const struct tls_files tls = {setup->files[DEMO_FILE_CA], setup->files[DEMO_FILE_CERT],
@@ -185,8 +201,10 @@ static int demo_setup_fill_folder(struct demo_setup *setup)
 	buf_append_hex(&hex, random, sizeof(random));
 	(void)str_copy(setup->token, sizeof(setup->token), buf_str(&hex)); /* fits */
 	buf_fini(&hex);
+	demo_setup_make_secret(setup);
 	result = tls_files_make(&tls, &err) ||
-		 files_write(setup->files[DEMO_FILE_TOKEN], str_c(setup->token), 0600, &err);
+		 files_write(setup->files[DEMO_FILE_TOKEN], str_c(setup->token), 0600, &err) ||
+		 files_write(setup->files[DEMO_FILE_SECRET], str_c(setup->secret), 0600, &err);
 	return result ? cli_fail(setup->line, CLI_IO, "%s", err.text) : CLI_DONE;
 }
 
@@ -246,6 +264,8 @@ static int demo_setup_start_receiver(struct demo_setup *setup)
 		"/callback",
 		"--receive-token-file",
 		setup->files[DEMO_FILE_TOKEN],
+		"--receive-secret-file",
+		setup->files[DEMO_FILE_SECRET],
 		"--receive-record",
 		setup->files[DEMO_FILE_RECORD],
 		NULL,

@@ -6,6 +6,8 @@
 #include "cli/child.h"
 #include "cli/options.h"
 
+#include <highwater/webhook.h>
+
 #define DEMO_SDKAPPID 1400000001
 #define DEMO_ALLOWED_ADDRESSES "127.0.0.0/8, ::1" /* for callbacks, which go to loopback here */
 
@@ -14,6 +16,7 @@ enum demo_file {
 	DEMO_FILE_CERT,
 	DEMO_FILE_KEY,
 	DEMO_FILE_TOKEN,
+	DEMO_FILE_SECRET,
 	DEMO_FILE_RECEIVE_PORT,
 	DEMO_FILE_SERVE_PORT,
 	DEMO_FILE_RECEIVE_LOG,
@@ -36,10 +39,11 @@ struct demo_setup {
 	struct child server;
 	char server_url[64];
 	char callback_url[64];
-	char token[33];	    /* of the callbacks */
-	struct buf pending; /* what the receiver printed after the last whole line */
-	json_t *alerts;	    /* lines of the receiver, in order */
-	bool lines_broken;  /* it printed something that is no line */
+	char token[33];					/* of the callbacks */
+	char secret[HW_WEBHOOK_KEY_TEXT_BYTES_MAX + 1]; /* of their webhook signatures */
+	struct buf pending;				/* what the receiver printed after the last whole line */
+	json_t *alerts;					/* lines of the receiver, in order */
+	bool lines_broken;				/* it printed something that is no line */
 };
 
 void demo_setup_init(struct demo_setup *setup, const struct cli_line *line);

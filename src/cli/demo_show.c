@@ -118,6 +118,7 @@ static int64_t demo_show_delay_ms(const json_t *line)
 void demo_show_alert(const json_t *line)
 {
 	bool is_signed = json_is_true(json_object_get(line, "Signed"));
+	const char *signature = remote_text(line, "Signature");
 	char sdkappid[24];
 
 	(void)snprintf(sdkappid, sizeof(sdkappid), "%" PRId64, remote_number(line, "SdkAppid")); /* fits */
@@ -132,6 +133,8 @@ void demo_show_alert(const json_t *line)
 	demo_show_field("", "Sign, RequestTime", is_signed ? "given" : "none",
 			is_signed ? "made with the token, less than a minute ago" : "");
 	demo_show_field("headers", "webhook-id", remote_text(line, "WebhookId"), "");
+	demo_show_field("", "webhook-signature", *signature ? signature : "none",
+			*signature ? "made with the app's secret, over this body" : "");
 	demo_show_count("", "Highwater-Attempt", line, "Attempt");
 	demo_show_count("", "Highwater-Sequence", line, "Sequence");
 	demo_show_count("", "Highwater-Threshold", line, "Threshold");
