@@ -23,7 +23,7 @@
 
 #define ENGINE_ARENA_CHUNK_BYTES (256 * 1024)
 #define ENGINE_READ_COUNT_MAX 4096
-#define ENGINE_PRUNE_PAUSE_MS 10 /* between two pieces of one round of removing: batches go first */
+#define ENGINE_PRUNE_PAUSE_MS 10     /* between two pieces of one round of removing: batches go first */
 #define ENGINE_MAILBOX_COUNT_MAX 128 /* distinct mailboxes answered with one wake each; more cost more wakes */
 
 struct engine {
@@ -120,9 +120,8 @@ static void engine_wait(struct engine *engine)
 	int rc = 0;
 
 	while (!engine->first && !engine->closed && rc == 0)
-		rc = engine->prune_ms == INT64_MAX
-			     ? pthread_cond_wait(&engine->work, &engine->lock)
-			     : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
+		rc = engine->prune_ms == INT64_MAX ? pthread_cond_wait(&engine->work, &engine->lock)
+						   : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
 }
 
 /* Waits and takes up to a batch of work. Returns the list; NULL when it is time for something else, or when closed and
@@ -290,7 +289,7 @@ static void engine_prune(struct engine *engine)
 {
 	int64_t now_ms = clock_wall_ms();
 	struct store_retention retention = {engine_limit_ms(engine->options.keep_delivered_ms, now_ms),
-					    engine_limit_ms(engine->options.keep_failed_ms, now_ms)};
+					    engine_limit_ms(engine->options.keep_failed_ms, now_ms), now_ms};
 	struct error err;
 	size_t removed = 0;
 	uint64_t held_back;
@@ -303,8 +302,8 @@ static void engine_prune(struct engine *engine)
 		engine_die(&err);
 	if (more < 0 && log_limit_pass(&engine->prune_limit, clock_mono_ms(), &held_back))
 		log_event(LOG_LEVEL_ERROR, "prune_failed", LOG_C("error", err.text), LOG_U64("held_back", held_back));
-	engine->prune_ms = clock_mono_ms() +
-			   (int64_t)(more > 0 ? ENGINE_PRUNE_PAUSE_MS : engine->options.prune_interval_ms);
+	engine->prune_ms =
+		clock_mono_ms() + (int64_t)(more > 0 ? ENGINE_PRUNE_PAUSE_MS : engine->options.prune_interval_ms);
 	pthread_mutex_lock(&engine->lock);
 	engine->stats.pruned_total += removed;
 	pthread_mutex_unlock(&engine->lock);

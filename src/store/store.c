@@ -160,6 +160,8 @@ enum store_prune_verdict store_prune_judge(const struct store_retention *retenti
 {
 	int64_t limit_ms = state == CALLBACK_FAILED ? retention->failed_before_ms : retention->delivered_before_ms;
 
+	if (retention->now_ms && event_ms > retention->now_ms)
+		return PRUNE_KEEP;
 	/* later ones of the app are of later events, so they are too young as well; an attempt may be of any time */
 	if (event_ms >= retention->delivered_before_ms && event_ms >= retention->failed_before_ms)
 		return PRUNE_NEXT_APP;

@@ -75,6 +75,9 @@ struct store_due {
 struct store_retention {
 	int64_t delivered_before_ms; /* superseded ones too */
 	int64_t failed_before_ms;
+	/* When it is now. Events later than that were made while the clock was wrong: they keep nothing else from being
+	 * removed. 0: there are none. */
+	int64_t now_ms;
 };
 
 /* ---- the write side: one thread ---- */

@@ -345,7 +345,7 @@ static void test_sqlite_untried_callbacks_of_version_2_are_due_at_once(void **st
 		fixture_tamper(fixture,
 			       "INSERT INTO callbacks SELECT id + column1, sdkappid, command, column2, platform, "
 			       "client_ip, body, event_ms + column1, column3, column4, 7000, 0, 0, '' "
-			       "FROM callbacks, (VALUES (1, 0, 0, 0), (2, 90, 2, 1), (3, 0, 1, 1))");
+			       "FROM callbacks, (VALUES (1, 0, 0, 0), (2, 90, 2, 1), (3, 0, 2, 0))");
 		mem_free(sql);
 		fixture_open(fixture);
 		assert_int_equal(fixture_waiting(fixture, APP, rows, 4), 2);

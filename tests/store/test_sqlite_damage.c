@@ -161,8 +161,7 @@ static void test_sqlite_keys_that_are_damaged_are_an_error(void **state)
 		"UPDATE apps SET secret_id_next = 2, secrets = '1 1 0 kkkkkkkk'",
 		"UPDATE apps SET secret_id_next = 2, secrets = '1 1 0 whsec_AAECAwQF'",
 		"UPDATE apps SET secret_id_next = 2, secrets = '1 1 whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX'",
-		"UPDATE apps SET secret_id_next = 2, "
-		"secrets = '1 1 0 whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='",
+		"UPDATE apps SET secret_id_next = 2, secrets = '1 1 0 whsk_' || printf('%.43c', 'A') || '='",
 		"UPDATE apps SET signer_id_next = 2, signers = '1 1 0 whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX'",
 	};
 
@@ -267,7 +266,7 @@ static void test_sqlite_pruning_keeps_what_it_does_not_know(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct fixture *fixture = fixture_new();
-		struct store_retention retention = {i < 2 ? INT64_MAX : 1, 0};
+		struct store_retention retention = {.delivered_before_ms = i < 2 ? INT64_MAX : 1};
 		struct error err = {0};
 		int64_t cursor = 0;
 		size_t removed = 99;

@@ -2,6 +2,9 @@
 #include "base/random.h"
 #include "store/suite.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #define KEEP_MS INT64_C(10000)
 
 /* One call that must succeed. Returns what it returned. */
@@ -60,23 +63,23 @@ static void test_store_prune_removes_what_is_final_and_older_than_its_limit(void
 		struct store_retention retention;
 		bool goes;
 	} rows[] = {
-		{DELIVERY_DELIVERED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, KEEP_MS}, true},
-		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS, KEEP_MS}, true},
-		{DELIVERY_DELIVERED, KEEP_MS, KEEP_MS, {KEEP_MS, KEEP_MS}, false},
-		{DELIVERY_DELIVERED, KEEP_MS, 0, {KEEP_MS, KEEP_MS}, false},
-		{DELIVERY_DELIVERED, 0, KEEP_MS, {KEEP_MS, KEEP_MS}, false},
-		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS, 0}, true},
-		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {0, KEEP_MS}, false},
-		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS - 1, KEEP_MS}, false},
-		{DELIVERY_DELIVERED, 0, 0, {0, 0}, false},
-		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, 0}, true},
-		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS, {KEEP_MS, 0}, false},
-		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS - 1, {0, KEEP_MS}, false},
-		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {0, KEEP_MS}, true},
-		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, 0}, false},
-		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS, {KEEP_MS, KEEP_MS}, false},
-		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, KEEP_MS - 1}, false},
-		{DELIVERY_RETRY, 0, 0, {KEEP_MS, KEEP_MS}, false},
+		{DELIVERY_DELIVERED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, KEEP_MS, 0}, true},
+		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS, KEEP_MS, 0}, true},
+		{DELIVERY_DELIVERED, KEEP_MS, KEEP_MS, {KEEP_MS, KEEP_MS, 0}, false},
+		{DELIVERY_DELIVERED, KEEP_MS, 0, {KEEP_MS, KEEP_MS, 0}, false},
+		{DELIVERY_DELIVERED, 0, KEEP_MS, {KEEP_MS, KEEP_MS, 0}, false},
+		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS, 0, 0}, true},
+		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {0, KEEP_MS, 0}, false},
+		{DELIVERY_DELIVERED, KEEP_MS - 1, 0, {KEEP_MS - 1, KEEP_MS, 0}, false},
+		{DELIVERY_DELIVERED, 0, 0, {0, 0, 0}, false},
+		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, 0, 0}, true},
+		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS, {KEEP_MS, 0, 0}, false},
+		{DELIVERY_SUPERSEDED, KEEP_MS - 1, KEEP_MS - 1, {0, KEEP_MS, 0}, false},
+		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {0, KEEP_MS, 0}, true},
+		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, 0, 0}, false},
+		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS, {KEEP_MS, KEEP_MS, 0}, false},
+		{DELIVERY_FAILED, KEEP_MS - 1, KEEP_MS - 1, {KEEP_MS, KEEP_MS - 1, 0}, false},
+		{DELIVERY_RETRY, 0, 0, {KEEP_MS, KEEP_MS, 0}, false},
 	};
 	struct fixture *fixture = *state;
 
@@ -90,7 +93,7 @@ static void test_store_prune_removes_what_is_final_and_older_than_its_limit(void
 		if (prune_all(fixture, rows[i].retention) != rows[i].goes || is_there(fixture, id) == rows[i].goes)
 			fail_msg("row %u", i);
 		fixture_add_callbacks(fixture->store, APP, 1, 0); /* never tried: it stays, and so do the next ones */
-		(void)prune_all(fixture, (struct store_retention){INT64_MAX, INT64_MAX}); /* makes room */
+		(void)prune_all(fixture, (struct store_retention){INT64_MAX, INT64_MAX, 0}); /* makes room */
 		assert_true(is_there(fixture, id + 1));
 	}
 }
@@ -98,7 +101,7 @@ static void test_store_prune_removes_what_is_final_and_older_than_its_limit(void
 static void test_store_prune_stops_at_the_first_of_an_app_that_is_too_young(void **state)
 {
 	struct fixture *fixture = *state;
-	struct store_retention retention = {KEEP_MS, KEEP_MS / 2};
+	struct store_retention retention = {KEEP_MS, KEEP_MS / 2, 0};
 
 	for (uint32_t app = 0; app < 3; app++) {
 		fixture_add_app(fixture->store, APP - app, 1);
@@ -119,10 +122,25 @@ static void test_store_prune_stops_at_the_first_of_an_app_that_is_too_young(void
 	}
 }
 
+static void test_store_prune_is_not_stopped_by_what_a_wrong_clock_made(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_retention retention = {KEEP_MS, KEEP_MS, 2 * KEEP_MS};
+
+	fixture_add_app(fixture->store, APP, 1);
+	fixture_add_callbacks(fixture->store, APP, 1, 100 * KEEP_MS); /* the clock was ahead */
+	fixture_add_callbacks(fixture->store, APP, 1, 1);
+	end(fixture, APP, app_id_make(1, 1), DELIVERY_DELIVERED, 0);
+	end(fixture, APP, app_id_make(1, 2), DELIVERY_DELIVERED, 0);
+	assert_int_equal(prune_all(fixture, retention), 1);
+	assert_true(is_there(fixture, app_id_make(1, 1)));
+	assert_false(is_there(fixture, app_id_make(1, 2)));
+}
+
 static void test_store_prune_looks_at_a_bounded_number_of_rows(void **state)
 {
 	struct fixture *fixture = *state;
-	struct store_retention retention = {KEEP_MS * 1000, KEEP_MS * 1000};
+	struct store_retention retention = {KEEP_MS * 1000, KEEP_MS * 1000, 0};
 	int64_t cursor = 0;
 	size_t removed = 9999;
 
@@ -151,7 +169,7 @@ static void test_store_prune_of_young_callbacks_looks_at_one_per_app(void **stat
 	fixture_add_callbacks(fixture->store, APP, 3 * STORE_PRUNE_ROWS_MAX, KEEP_MS);
 	fixture_add_callbacks(fixture->store, APP + 1, 1, 1);
 	end(fixture, APP + 1, app_id_make(2, 1), DELIVERY_FAILED, 0);
-	assert_int_equal(prune(fixture, (struct store_retention){KEEP_MS, KEEP_MS}, &cursor, &removed), 0);
+	assert_int_equal(prune(fixture, (struct store_retention){KEEP_MS, KEEP_MS, 0}, &cursor, &removed), 0);
 	assert_int_equal(removed, 1); /* within one call, although the other app has more rows than it may look at */
 }
 
@@ -159,7 +177,7 @@ static void test_store_prune_goes_on_where_it_stopped(void **state)
 {
 	struct fixture *fixture = *state;
 	struct command batch[100];
-	struct store_retention retention = {INT64_MAX, INT64_MAX};
+	struct store_retention retention = {INT64_MAX, INT64_MAX, 0};
 	int64_t cursor = 0;
 	size_t removed = 9999;
 
@@ -194,7 +212,7 @@ static void test_store_pruned_callback_is_gone_from_every_read(void **state)
 	fixture_add_app(fixture->store, APP, 1);
 	fixture_add_rooms(fixture->store, APP, 0, 1); /* an alert */
 	end(fixture, APP, id, DELIVERY_FAILED, 0);
-	assert_int_equal(prune_all(fixture, (struct store_retention){0, INT64_MAX}), 1);
+	assert_int_equal(prune_all(fixture, (struct store_retention){0, INT64_MAX, 0}), 1);
 	assert_int_equal(fixture_list(fixture, 1, &row, 1), 0);
 	assert_int_equal(store_alert_newest(fixture->reader, APP, 70, &id, &err), 0);
 	assert_int_equal(id, 0);
@@ -218,9 +236,40 @@ static void test_store_prune_removes_those_of_a_deleted_app(void **state)
 	assert_int_equal(fixture_run(fixture->store, delete_app), HW_OK);
 	fixture_add_app(fixture->store, APP, 1); /* the same SDKAppID is another app */
 	fixture_add_callbacks(fixture->store, APP, 1, 1);
-	assert_int_equal(prune_all(fixture, (struct store_retention){KEEP_MS, 0}), 1);
-	assert_int_equal(prune_all(fixture, (struct store_retention){KEEP_MS, KEEP_MS}), 1);
+	assert_int_equal(prune_all(fixture, (struct store_retention){KEEP_MS, 0, 0}), 1);
+	assert_int_equal(prune_all(fixture, (struct store_retention){KEEP_MS, KEEP_MS, 0}), 1);
 	assert_true(is_there(fixture, app_id_make(2, 1)));
+}
+
+/* It is a transaction of its own: within a batch it would end what the batch began. */
+static void test_store_prune_within_a_batch_is_a_bug(void **state)
+{
+	struct fixture *fixture = *state;
+	struct command command = world_command(COMMAND_APP_DELETE, APP);
+	int64_t cursor = 0;
+	size_t removed;
+	struct live_set set;
+	struct arena arena;
+	struct error err;
+	int status;
+	pid_t child;
+
+	arena_init(&arena, 4096);
+	live_set_init(&set, &arena, (struct hash_key){3, 4}, 1);
+	live_set_touch(&set, &command);
+	assert_int_equal(store_load(fixture->store, &set, &err), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(1);
+		_exit(prune(fixture, (struct store_retention){KEEP_MS, KEEP_MS, 0}, &cursor, &removed));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	store_abandon(fixture->store);
+	assert_int_equal(prune(fixture, (struct store_retention){KEEP_MS, KEEP_MS, 0}, &cursor, &removed), 0);
+	arena_fini(&arena);
 }
 
 /* ---- a model ---- */
@@ -289,7 +338,7 @@ static void test_store_prune_does_as_the_model_does(void **state)
 		fixture_batch(fixture->store, batch, MODEL_ROWS);
 	}
 	for (int64_t now_ms = 20000; now_ms < 600000; now_ms += 70000) {
-		struct store_retention retention = {now_ms, now_ms / 2};
+		struct store_retention retention = {now_ms, now_ms / 2, 0};
 
 		if (now_ms % 3 == 0)
 			retention.failed_before_ms = 0;
@@ -304,11 +353,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(test_store_prune_removes_what_is_final_and_older_than_its_limit),
 		WITH_STORE(test_store_prune_stops_at_the_first_of_an_app_that_is_too_young),
+		WITH_STORE(test_store_prune_is_not_stopped_by_what_a_wrong_clock_made),
 		WITH_STORE(test_store_prune_looks_at_a_bounded_number_of_rows),
 		WITH_STORE(test_store_prune_of_young_callbacks_looks_at_one_per_app),
 		WITH_STORE(test_store_prune_goes_on_where_it_stopped),
 		WITH_STORE(test_store_pruned_callback_is_gone_from_every_read),
 		WITH_STORE(test_store_prune_removes_those_of_a_deleted_app),
+		WITH_STORE(test_store_prune_within_a_batch_is_a_bug),
 		WITH_STORE(test_store_prune_does_as_the_model_does),
 	};
 
