@@ -88,13 +88,13 @@ static EVP_PKEY *certificate_read_key(struct str text, bool *encrypted_out)
 
 /* ---- judging ---- */
 
-/* Milliseconds since 1970; INT64_MAX when it cannot be told. */
+/* Milliseconds since 1970; 0, which is long over, for an end before that or one that cannot be read. */
 static int64_t certificate_end_ms(const X509 *cert)
 {
 	struct tm parts;
-	time_t end = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &parts) ? timegm(&parts) : -1;
+	time_t end = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &parts) ? timegm(&parts) : 0;
 
-	return end < 0 ? INT64_MAX : (int64_t)end * 1000;
+	return end > 0 ? (int64_t)end * 1000 : 0;
 }
 
 /* Would a handshake take them? */

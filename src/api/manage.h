@@ -3,14 +3,10 @@
 #include "api/request.h"
 
 #define MANAGE_PAGE_COUNT_MAX 100
-#define MANAGE_OVERLAP_DEFAULT_S 86400
-#define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
-#define MANAGE_SECRET_BYTES 32	      /* random bytes of a key or secret made here */
+#define MANAGE_SECRET_BYTES 32 /* random bytes of a key or secret made here */
 
-/* Each takes a field of the body; -1 when the request was answered. */
+/* "SdkAppid" of the body; -1 when the request was answered. */
 MUST_CHECK int manage_need_sdkappid(struct api_request *request, uint32_t *out);
-/* "Overlap" in seconds as milliseconds. */
-MUST_CHECK int manage_take_overlap(struct api_request *request, int64_t *out_ms);
 
 /* A new key of UserSigs, in the arena. */
 struct str manage_make_key(struct arena *arena);

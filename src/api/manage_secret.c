@@ -11,7 +11,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-int manage_take_overlap(struct api_request *request, int64_t *out_ms)
+#define MANAGE_OVERLAP_DEFAULT_S 86400
+#define MANAGE_OVERLAP_MAX_S 31536000 /* a year */
+
+/* "Overlap" of the body, in seconds, as milliseconds; -1 when the request was answered. */
+static int manage_take_overlap(struct api_request *request, int64_t *out_ms)
 {
 	uint64_t overlap_s = MANAGE_OVERLAP_DEFAULT_S;
 

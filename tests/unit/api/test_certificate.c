@@ -214,6 +214,8 @@ static void test_certificate_that_has_expired_is_refused(void **state)
 	(void)state;
 	accept(last.cert, last.key);
 	refuse(over.cert, over.key, "has expired");
+	over = make((struct made){.end_s = -5 * INT64_C(31536000)}); /* before 1970 */
+	refuse(over.cert, over.key, "has expired");
 }
 
 static void test_certificate_too_weak_for_tls_is_refused(void **state)
