@@ -53,6 +53,7 @@ extern const struct cli_group cli_demo_group;
 extern const struct cli_group cli_app_group;
 extern const struct cli_group cli_room_group;
 extern const struct cli_group cli_callback_group;
+extern const struct cli_group cli_doctor_group;
 extern const struct cli_group cli_usersig_group;
 
 /* Prints "highwater app create: TEXT" on standard error and returns `exit`. */

@@ -81,8 +81,7 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 			 "v1: a shared secret, HMAC-SHA256; v1a: a private key, Ed25519."},
 	[OPTION_ID] = {"id", "N", OPTION_NUMBER, 1, INT64_MAX, NULL, "", "Which one; `highwater app show` lists them."},
 	[OPTION_SECRET_FILE] = {"secret-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
-				"File with the secret, whsec_... or whsk_... (without it: the server makes one); - "
-				"reads standard input."},
+				"File with the secret, whsec_... or whsk_...; - reads standard input."},
 	[OPTION_CERT_FILE] = {"cert-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
 			      "PEM file with the certificate, and after it those that lead to its authority."},
 	[OPTION_STATE] =
@@ -104,13 +103,18 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_DIR] = {"dir", "FOLDER", OPTION_TEXT, 0, 0, NULL, "",
 			"Where to keep data, logs and certificates, a new or empty folder that stays (without it: a "
 			"temporary one)."},
+	[OPTION_ALLOWED_ADDRESSES] =
+		{"allowed-addresses", "LIST", OPTION_TEXT, 0, 0, NULL, "",
+		 "Addresses and ranges beside the public ones that callbacks may go to, as the server's setting "
+		 "callback.allowed_addresses; * for all."},
 	[OPTION_SERVER] = {"server", "URL", OPTION_TEXT, 0, 0, "HIGHWATER_SERVER", "http://127.0.0.1:8080",
 			   "Address of the running server."},
 	[OPTION_CA_FILE] = {"ca-file", "FILE", OPTION_TEXT, 0, 0, "HIGHWATER_CA_FILE", "",
 			    "PEM file with the certificates to trust, for https (without it: the system's)."},
 	[OPTION_ADMIN_TOKEN_FILE] = {"admin-token-file", "FILE", OPTION_TEXT, 0, 0, "HIGHWATER_ADMIN_TOKEN_FILE",
 				     "./highwater-data/admin-token", "The server's admin token, from its data folder."},
-	[OPTION_JSON] = {"json", NULL, OPTION_FLAG, 0, 0, NULL, "", "Print the server's Response as JSON."},
+	[OPTION_JSON] = {"json", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			 "Print JSON: the server's Response, or what was found."},
 };
 
 /* ---- values ---- */

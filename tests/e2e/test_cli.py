@@ -53,7 +53,7 @@ def cli(backend):
 def test_help_lists_every_command_and_exit_code(words):
     ended = run(*words)
     assert ended.returncode == DONE
-    for word in [*GROUPS, *SERVICES, "demo", "version", "help", "Exit codes"]:
+    for word in [*GROUPS, *SERVICES, "demo", "doctor", "version", "help", "Exit codes"]:
         assert word in ended.stdout
 
 
@@ -65,7 +65,7 @@ def test_every_command_has_help(group, command):
     assert run("help", group, command).stdout == ended.stdout
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "demo", *GROUPS])
+@pytest.mark.parametrize("name", [*SERVICES, "demo", "doctor", *GROUPS])
 def test_every_group_has_help(name):
     ended = run(name, "--help")
     assert ended.returncode == DONE
