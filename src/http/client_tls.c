@@ -20,23 +20,23 @@ struct tls_row {
 
 /* What is wrong with the chain that was sent. */
 static const struct tls_row tls_chain_rows[] = {
-	{X509_V_ERR_CERT_HAS_EXPIRED, "a certificate of the receiver has expired: it must be renewed there"},
+	{X509_V_ERR_CERT_HAS_EXPIRED, "a certificate of the other side has expired: it must be renewed there"},
 	{X509_V_ERR_CERT_NOT_YET_VALID,
-	 "a certificate of the receiver is not valid yet: look at its dates and at this machine's clock"},
+	 "a certificate of the other side is not valid yet: look at its dates and at this machine's clock"},
 	{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT,
-	 "the receiver's certificate is self-signed: use one of a known authority, or " TLS_TRUST},
+	 "the other side's certificate is self-signed: use one of a known authority, or " TLS_TRUST},
 	{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
-	 "the receiver's certificate is of an unknown authority: use one of a known authority, or " TLS_TRUST},
+	 "the other side's certificate is of an unknown authority: use one of a known authority, or " TLS_TRUST},
 	{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-	 "the receiver's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
+	 "the other side's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
 	{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
-	 "the receiver's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
+	 "the other side's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
 	{X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
-	 "the receiver's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
+	 "the other side's certificate is of an unknown authority: have it send the whole chain, or " TLS_TRUST},
 };
 
-#define TLS_OLD "the receiver speaks no TLS 1.2 or newer"
-#define TLS_NONE "the receiver does not speak TLS on this port"
+#define TLS_OLD "the other side speaks no TLS 1.2 or newer"
+#define TLS_NONE "the other side does not speak TLS on this port"
 
 /* Reasons of OpenSSL's SSL library. */
 static const struct tls_row tls_reason_rows[] = {
@@ -45,11 +45,11 @@ static const struct tls_row tls_reason_rows[] = {
 	{SSL_R_HTTP_REQUEST, TLS_NONE},
 	{SSL_R_UNSUPPORTED_PROTOCOL, TLS_OLD},
 	{SSL_R_TLSV1_ALERT_PROTOCOL_VERSION, TLS_OLD},
-	{SSL_R_UNEXPECTED_EOF_WHILE_READING, "the receiver closed the connection during the TLS handshake"},
-	{SSL_R_TLSV1_UNRECOGNIZED_NAME, "the receiver has no certificate for this host name"},
-	{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the receiver requires a client certificate"},
-	{SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE,
-	 "the receiver refused the handshake: it may require a client certificate, or a cipher that is not supported"},
+	{SSL_R_UNEXPECTED_EOF_WHILE_READING, "the other side closed the connection during the TLS handshake"},
+	{SSL_R_TLSV1_UNRECOGNIZED_NAME, "the other side has no certificate for this host name"},
+	{SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, "the other side requires a client certificate"},
+	{SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE, "the other side refused the handshake: it may require a client "
+					      "certificate, or a cipher that is not supported"},
 };
 
 /* Alerts about the certificate of the client. */
@@ -96,12 +96,12 @@ static void tls_explain_chain(const struct client_tls_failure *failure, char *ou
 	const char *name = strstr(failure->text, before_name);
 
 	if (name)
-		(void)snprintf(out, size, "the receiver's certificate is for another name than %s",
+		(void)snprintf(out, size, "the other side's certificate is for another name than %s",
 			       name + strlen(before_name)); /* cut when too long, as all below */
 	else if (known)
 		(void)snprintf(out, size, "%s", known);
 	else if (failure->verify_result != X509_V_OK)
-		(void)snprintf(out, size, "the receiver's certificate is not valid: %s",
+		(void)snprintf(out, size, "the other side's certificate is not valid: %s",
 			       X509_verify_cert_error_string(failure->verify_result));
 	else
 		(void)snprintf(out, size, "%s", failure->text);
@@ -116,9 +116,9 @@ static void tls_explain_reason(const struct client_tls_failure *failure, char *o
 	if (known)
 		(void)snprintf(out, size, "%s", known);
 	else if (refusal && failure->with_client_cert)
-		(void)snprintf(out, size, "the receiver refused the client certificate: %s", refusal);
+		(void)snprintf(out, size, "the other side refused the client certificate: %s", refusal);
 	else if (refusal)
-		(void)snprintf(out, size, "the receiver requires a client certificate (%s)", refusal);
+		(void)snprintf(out, size, "the other side requires a client certificate (%s)", refusal);
 	else
 		(void)snprintf(out, size, "%s", failure->text);
 }
@@ -138,7 +138,7 @@ void client_tls_explain(const struct client_tls_failure *failure, char out[CLIEN
 		(void)snprintf(out, size, "the client certificate or its key cannot be used: %s", failure->text);
 		break;
 	case CURLE_SSL_CLIENTCERT:
-		(void)snprintf(out, size, "the receiver requires a client certificate");
+		(void)snprintf(out, size, "the other side requires a client certificate");
 		break;
 	default:
 		tls_explain_reason(failure, out, size);

@@ -109,7 +109,7 @@ static void probe_judge(const struct probe_target *target, const char *name, SSL
 
 	out->trusted = own && verified == X509_V_OK;
 	if (!out->trusted)
-		probe_explain(CURLE_PEER_FAILED_VERIFICATION, verified, "the receiver has no certificate",
+		probe_explain(CURLE_PEER_FAILED_VERIFICATION, verified, "the other side has no certificate",
 			      out->distrust);
 	out->out_of_date = verified == X509_V_ERR_CERT_HAS_EXPIRED || verified == X509_V_ERR_CERT_NOT_YET_VALID;
 	if (own)
