@@ -11,7 +11,7 @@
  *
  * Which callback of an app is next: those never tried in the order they were made, the others by their time, one of
  * each in turn while there are both. An alert that would only repeat an older state ends as superseded: one that has
- * failed, or any that waits behind an open breaker, when there is a newer one of its threshold.
+ * failed, or any that waits or has waited behind an open breaker, when there is a newer one of its threshold.
  *
  * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
  * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. What was never tried
@@ -253,7 +253,9 @@ static int hook_use_config(struct hook *hook, struct target *target, const struc
 
 static bool hook_shall_supersede(struct hook *hook, const struct target *target, const struct store_callback *callback)
 {
-	return callback->replays == 0 && (callback->attempts > 0 || window_is_open(&target->window)) &&
+	bool waited = callback->attempts > 0 || window_is_open(&target->window) || callback->id <= target->outage_id;
+
+	return waited && callback->replays == 0 &&
 	       hook_attempt_is_stale(hook, target->sdkappid, callback->threshold, callback->id);
 }
 

@@ -204,6 +204,12 @@ bool hook_attempt_is_stale(struct hook *hook, uint32_t sdkappid, uint8_t thresho
 	return newest > callback_id;
 }
 
+static void hook_set_superseded(struct delivery_result *result)
+{
+	result->mark = DELIVERY_SUPERSEDED;
+	(void)str_copy(result->error, sizeof(result->error), STR("a newer alert took its place")); /* fits */
+}
+
 /* Decides what becomes of a callback whose attempt failed. */
 static void hook_plan_retry(struct hook *hook, const struct attempt *attempt, uint64_t asked_ms,
 			    struct delivery_result *result)
@@ -215,7 +221,7 @@ static void hook_plan_retry(struct hook *hook, const struct attempt *attempt, ui
 
 	if (attempt->replays == 0 &&
 	    hook_attempt_is_stale(hook, attempt->target->sdkappid, attempt->threshold, attempt->callback_id))
-		result->mark = DELIVERY_SUPERSEDED;
+		hook_set_superseded(result);
 	else if (!retry_plan(&hook->options.retry, &row, clock_steady_ms(), &result->due_ms))
 		result->mark = DELIVERY_FAILED;
 }
@@ -259,9 +265,23 @@ void hook_attempt_supersede(struct hook *hook, struct target *target, const stru
 		.attempts = callback->attempts,
 		.attempt_ms = callback->attempt_ms,
 		.http_status = callback->http_status,
-		.error = "a newer alert took its place",
 	};
+	hook_set_superseded(result);
 	hook_submit_mark(hook, attempt);
+}
+
+/* The breaker has closed: alerts up to the app's newest callback have waited behind it, and need not all be sent now. */
+static void hook_note_outage(struct hook *hook, struct target *target)
+{
+	struct store_app app;
+	struct error err;
+	int found = store_app_get(hook->reader, target->sdkappid, &app, &err);
+
+	if (found < 0)
+		hook_store_trouble(hook, &err);
+	else if (found == 1)
+		target->outage_id = app_id_make(app.config.number, app.state.callback_sequence);
+	mem_wipe(&app, sizeof(app)); /* its keys */
 }
 
 /* Says once when an endpoint stops answering, and once when it answers again. */
@@ -302,6 +322,8 @@ static void hook_learn(struct hook *hook, const struct attempt *attempt, const s
 		window_delivered(&target->window, &hook->window);
 	else
 		window_failed(&target->window, &hook->window, &failure, clock_steady_ms());
+	if (was_open && !window_is_open(&target->window))
+		hook_note_outage(hook, target);
 	hook_tell_endpoint(hook, target, was_open, verdict->reason);
 }
 

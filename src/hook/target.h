@@ -21,6 +21,7 @@ struct target {
 	bool new_none;	      /* and there was none behind it */
 	int64_t retry_due_ms; /* when the first of the others is due; 0: not known; INT64_MAX: there is none */
 	bool retry_turn;      /* the next one shall be one of those */
+	int64_t outage_id;    /* the newest callback when the breaker last closed: up to it alerts waited behind it */
 	struct window window;
 	unsigned in_flight; /* requests on the wire */
 	unsigned held;	    /* attempts whose mark is not durable yet, in_flight included */
