@@ -18,6 +18,14 @@
 
 #define DOCTOR_TEXT_BYTES_MAX 2047
 #define DOCTOR_APP_DEFAULT 1400000001
+#define DOCTOR_PEM_BYTES_MAX (32 * 1024)
+
+/* What is read from files; wiped at the end. */
+struct doctor_files {
+	struct buf token;
+	struct buf client_cert;
+	struct buf client_key;
+};
 
 static const char *const doctor_words[] = {"ok", "warning", "problem"};
 
@@ -109,11 +117,28 @@ static int doctor_read_secrets(const struct cli_line *line, struct doctor *docto
 	return exit;
 }
 
-static int doctor_read_line(const struct cli_line *line, struct doctor *doctor, struct buf *token)
+static int doctor_read_client_cert(const struct cli_line *line, struct doctor *doctor, struct doctor_files *files)
+{
+	int exit;
+
+	if (options_get(line, OPTION_CERT_FILE)->set != options_get(line, OPTION_KEY_FILE)->set)
+		return cli_fail(line, CLI_USAGE, "--cert-file and --key-file belong together");
+	if (!options_get(line, OPTION_CERT_FILE)->set)
+		return CLI_DONE;
+	exit = options_read_text(line, OPTION_CERT_FILE, DOCTOR_PEM_BYTES_MAX, &files->client_cert);
+	if (exit == CLI_DONE)
+		exit = options_read_text(line, OPTION_KEY_FILE, DOCTOR_PEM_BYTES_MAX, &files->client_key);
+	doctor->client_cert = buf_str(&files->client_cert);
+	doctor->client_key = buf_str(&files->client_key);
+	return exit;
+}
+
+static int doctor_read_line(const struct cli_line *line, struct doctor *doctor, struct doctor_files *files)
 {
 	const struct option_value *app = options_get(line, OPTION_APP);
 	const struct option_value *ca_file = options_get(line, OPTION_CA_FILE);
 	struct error err;
+	int exit;
 
 	doctor->url = line->arguments[0];
 	doctor->sdkappid = app->set ? (uint32_t)app->number : DOCTOR_APP_DEFAULT;
@@ -124,7 +149,8 @@ static int doctor_read_line(const struct cli_line *line, struct doctor *doctor, 
 		return cli_fail(line, CLI_USAGE, "--allowed-addresses: %s", err.text);
 	if (ca_file->set && files_check_readable(ca_file->text, &err))
 		return cli_fail(line, CLI_IO, "--ca-file: %s", err.text);
-	return doctor_read_secrets(line, doctor, token);
+	exit = doctor_read_client_cert(line, doctor, files);
+	return exit == CLI_DONE ? doctor_read_secrets(line, doctor, &files->token) : exit;
 }
 
 /* Returns CLI_DONE when all was checked, whatever was found. */
@@ -141,13 +167,15 @@ static int doctor_check(const struct cli_line *line, struct doctor *doctor)
 static int doctor_run(const struct cli_line *line)
 {
 	struct doctor doctor = {.findings = json_array()};
-	struct buf token;
+	struct doctor_files files;
 	int exit;
 
 	assert(doctor.findings);	/* out of memory */
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; a receiver may hang up */
-	buf_init(&token, HW_TOKEN_BYTES_MAX + 1024);
-	exit = doctor_read_line(line, &doctor, &token);
+	buf_init(&files.token, HW_TOKEN_BYTES_MAX + 1024);
+	buf_init(&files.client_cert, DOCTOR_PEM_BYTES_MAX + 1024);
+	buf_init(&files.client_key, DOCTOR_PEM_BYTES_MAX + 1024);
+	exit = doctor_read_line(line, &doctor, &files);
 	if (exit == CLI_DONE)
 		exit = doctor_check(line, &doctor);
 	if (exit == CLI_DONE) {
@@ -157,7 +185,9 @@ static int doctor_run(const struct cli_line *line)
 			doctor_print_end(&doctor);
 		exit = doctor.problems ? CLI_REFUSED : CLI_DONE;
 	}
-	files_wipe(&token);
+	files_wipe(&files.token);
+	files_wipe(&files.client_cert);
+	files_wipe(&files.client_key);
 	hw_webhook_key_wipe(&doctor.key);
 	json_decref(doctor.findings);
 	return exit;
@@ -171,6 +201,7 @@ static const struct cli_command doctor_commands[] = {
 		.argument_min = 1,
 		.argument_max = 1,
 		.options = OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_TOKEN_FILE) | OPTION_BIT(OPTION_SECRET_FILE) |
+			   OPTION_BIT(OPTION_CERT_FILE) | OPTION_BIT(OPTION_KEY_FILE) |
 			   OPTION_BIT(OPTION_ALLOWED_ADDRESSES) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_JSON),
 		.summary = "Checks a callback URL: what keeps callbacks from arriving there",
 		.details =

@@ -28,6 +28,8 @@ struct doctor {
 	struct secret token;	   /* empty for none */
 	struct hw_webhook_key key; /* none unless with_key */
 	bool with_key;
+	struct str client_cert; /* PEM; empty for none, as the next */
+	struct str client_key;
 	struct guard guard;
 	bool json;	  /* else each finding is printed at once */
 	json_t *findings; /* of all levels, in order; owned */

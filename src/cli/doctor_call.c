@@ -98,8 +98,8 @@ static const char *call_outcome_advice(enum http_outcome outcome)
 {
 	switch (outcome) {
 	case HTTP_OUTCOME_TLS:
-		return "when a client certificate is required: `highwater app set-certificate`, then `highwater "
-		       "callback test`";
+		return "a client certificate that it accepts: `highwater app set-certificate` (here: --cert-file and "
+		       "--key-file)";
 	case HTTP_OUTCOME_TIMEOUT:
 		return "the receiver must store the callback, answer, and work afterwards";
 	case HTTP_OUTCOME_TOO_LARGE:
@@ -249,6 +249,8 @@ int doctor_call(struct doctor *doctor, struct error *err)
 		.headers = call.headers,
 		.header_count = call.header_count,
 		.body = str_c(call.body),
+		.client_cert = doctor->client_cert,
+		.client_key = doctor->client_key,
 	};
 	http_client_submit(client, &request, call_on_done, &call);
 	while (!call.done) /* bounded by the request's own time limit */

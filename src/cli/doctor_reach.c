@@ -192,10 +192,13 @@ static void reach_tell_tls(struct reach *reach)
 		else
 			doctor_find(reach->doctor, DOCTOR_OK, "tls", NULL, "%s speaks %s, handshake in %.1f ms",
 				    address, result->tls, reach_ms(result->tls_us));
-		if (result->client_cert_wanted)
+		if (result->client_cert_wanted && reach->doctor->client_cert.len)
+			doctor_find(reach->doctor, DOCTOR_OK, "tls", NULL,
+				    "%s asks for a client certificate and is shown that of --cert-file", address);
+		else if (result->client_cert_wanted)
 			doctor_find(reach->doctor, DOCTOR_WARNING, "tls",
-				    "when it insists on one: `highwater app set-certificate`, and `highwater callback "
-				    "test` as the check, since the doctor has none to show",
+				    "when it insists on one: `highwater app set-certificate` (here: --cert-file and "
+				    "--key-file)",
 				    "%s asks for a client certificate", address);
 	}
 }

@@ -267,6 +267,20 @@ def test_a_receiver_that_asks_for_a_client_certificate_is_told(look_tls, certifi
     assert "set-certificate" in report.text("warning", "tls")
 
 
+def test_a_client_certificate_is_shown(look_tls, certificates):
+    asking = conftest.tls_of(certificates, "leaf")
+    asking.load_verify_locations(certificates / "other.pem")
+    asking.verify_mode = ssl.CERT_REQUIRED
+    shown = ("--cert-file", str(certificates / "other.pem"), "--key-file", str(certificates / "other.key"))
+    assert look_tls(asking, *shown).bad() == []
+    refused = ("--cert-file", str(certificates / "wrong-name.pem"), "--key-file", str(certificates / "wrong-name.key"))
+    report = look_tls(asking, *refused)
+    assert report.bad() == [("problem", "callback")]
+    assert "refused the client certificate" in report.text("problem", "callback")
+    mixed = ("--cert-file", str(certificates / "other.pem"), "--key-file", str(certificates / "leaf.key"))
+    assert "cannot be used" in look_tls(asking, *mixed).text("problem", "callback")
+
+
 # ---- the reply ----
 
 
@@ -368,6 +382,8 @@ def test_a_reply_without_date_is_no_fault(look_reply):
     (["http://127.0.0.1/", "--token-file", "/nonexistent"], None, IO, "/nonexistent"),
     (["http://127.0.0.1/", "--token-file", "-"], "", IO, "--token-file"),
     (["http://127.0.0.1/", "--ca-file", "/nonexistent"], None, IO, "/nonexistent"),
+    (["http://127.0.0.1/", "--cert-file", "/nonexistent"], None, USAGE, "--key-file"),
+    (["http://127.0.0.1/", "--cert-file", "/nonexistent", "--key-file", "-"], "x", IO, "/nonexistent"),
 ])  # fmt: skip
 def test_wrong_usage_says_what(arguments, stdin, exit, words):
     ended = run("doctor", *arguments, stdin=stdin)
