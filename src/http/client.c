@@ -9,50 +9,17 @@
 #include "http/client.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "http/client_head.h"
-#include "http/client_tls.h"
-#include "http/guard.h"
+#include "http/client_exchange.h"
 
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
-#define CLIENT_ADDRESS_BYTES_MAX 63   /* IPv6 in brackets and a port need 47 */
-#define CLIENT_TLS_BYTES_MAX 79	      /* the longest name of a cipher that OpenSSL has: 35 */
-
-struct http_exchange {
-	struct http_exchange *next; /* in the list of the free, or of those in flight */
-	struct http_exchange *previous;
-	CURL *easy;
-	struct curl_slist *headers;
-	char *request_body; /* owned */
-	struct buf reply;
-	size_t header_bytes; /* of the reply so far */
-	struct client_head head;
-	bool too_large;
-	bool has_client_cert;	  /* set in the easy handle */
-	bool ready;		  /* there was a connection, with its TLS, for the request to go out */
-	const SSL_CIPHER *cipher; /* of that; NULL without TLS; static, as is the next */
-	const char *tls_version;
-	const struct guard *guard;		/* NULL for none */
-	bool tried;				/* a socket was opened */
-	char refused[GUARD_TEXT_BYTES_MAX + 1]; /* the first address that the guard refused, and why; "" for none */
-	http_done done;
-	void *context;
-	int64_t start_ns;
-	int64_t handshake_ns; /* when it began; 0 for not at all */
-	char error[CURL_ERROR_SIZE];
-	/* for the result */
-	char tls_text[CLIENT_TLS_TEXT_BYTES_MAX + 1];
-	char address[CLIENT_ADDRESS_BYTES_MAX + 1];
-	char tls[CLIENT_TLS_BYTES_MAX + 1];
-};
 
 struct http_client {
 	CURLM *multi;
@@ -62,23 +29,8 @@ struct http_client {
 	struct http_exchange *busy;
 	unsigned in_flight;
 	struct guard guard; /* where options.guard points to, unless that is NULL */
+	struct client_tls_watcher watcher;
 };
-
-const char *http_outcome_word(enum http_outcome outcome)
-{
-	static const char *const words[] = {
-		[HTTP_OUTCOME_REPLIED] = "replied",
-		[HTTP_OUTCOME_DNS] = "dns",
-		[HTTP_OUTCOME_NOT_ALLOWED] = "not_allowed",
-		[HTTP_OUTCOME_CONNECT] = "connect",
-		[HTTP_OUTCOME_TLS] = "tls",
-		[HTTP_OUTCOME_TIMEOUT] = "timeout",
-		[HTTP_OUTCOME_TOO_LARGE] = "too_large",
-		[HTTP_OUTCOME_BROKEN] = "broken",
-	};
-
-	return words[outcome];
-}
 
 /* ---- setting up an exchange ---- */
 
@@ -96,6 +48,13 @@ static size_t client_on_body(char *bytes, size_t size, size_t count, void *conte
 	return 0; /* ends the transfer */
 }
 
+/* Whether the connection is kept when the exchange ends now. It is not while nothing was answered: then curl closes it
+ * at once, and reads what the other side said last before it hung up. */
+static void client_set_keep(struct http_exchange *exchange, bool keep)
+{
+	(void)curl_easy_setopt(exchange->easy, CURLOPT_FORBID_REUSE, keep ? 0L : 1L); /* a number, which cannot fail */
+}
+
 /* A line of the header. Counted, since a receiver may send them without end; and curl takes a reply that ends within its
  * header for a whole one. */
 static size_t client_on_header(char *bytes, size_t size, size_t count, void *context)
@@ -103,6 +62,8 @@ static size_t client_on_header(char *bytes, size_t size, size_t count, void *con
 	struct http_exchange *exchange = context;
 	struct str line = {bytes, size * count};
 
+	if (!exchange->head.answered)
+		client_set_keep(exchange, true);
 	client_head_take(&exchange->head, line);
 	exchange->header_bytes += line.len;
 	if (exchange->header_bytes <= CLIENT_HEADER_BYTES_MAX)
@@ -128,6 +89,7 @@ static int client_on_ready(void *context, char *remote_ip, char *local_ip, int r
 		ssl = info->internals;
 	exchange->cipher = ssl ? SSL_get_current_cipher(ssl) : NULL;
 	exchange->tls_version = ssl ? SSL_get_version(ssl) : NULL;
+	exchange->tls_of = ssl ? SSL_get_SSL_CTX(ssl) : NULL;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -136,9 +98,21 @@ static CURLcode client_on_handshake(CURL *easy, void *settings, void *context)
 {
 	struct http_exchange *exchange = context;
 
-	(void)easy, (void)settings; /* of OpenSSL; they stay as curl made them */
+	(void)easy;
 	exchange->handshake_ns = clock_mono_ns();
+	exchange->tls_of = settings;
+	client_tls_watch(settings, exchange->watcher);
 	return CURLE_OK;
+}
+
+/* A kept connection belongs to whoever uses it now; of one that nobody uses there is nothing to tell. */
+static void client_on_alert(void *context, const SSL_CTX *tls, int alert)
+{
+	struct http_client *client = context;
+
+	for (struct http_exchange *exchange = client->busy; exchange; exchange = exchange->next)
+		if (exchange->tls_of == tls)
+			exchange->alert = alert;
 }
 
 /* Opens the socket that curl will connect to this address, unless the guard refuses it. */
@@ -217,6 +191,7 @@ static struct http_exchange *client_take(struct http_client *client)
 		assert(exchange->easy); /* out of memory */
 		buf_init(&exchange->reply, (size_t)client->options.reply_bytes_max);
 		exchange->guard = client->options.guard;
+		exchange->watcher = &client->watcher;
 		client_head_reset(&exchange->head);
 		rc = client_set_fixed(client, exchange);
 		assert(rc == CURLE_OK); /* http_client_open has tried them */
@@ -245,6 +220,8 @@ static void client_clear(struct http_exchange *exchange)
 	exchange->handshake_ns = 0;
 	exchange->cipher = NULL;
 	exchange->tls_version = NULL;
+	exchange->tls_of = NULL;
+	exchange->alert = 0;
 	exchange->tried = false;
 	exchange->refused[0] = '\0';
 	exchange->error[0] = '\0';
@@ -285,6 +262,8 @@ static CURLcode client_global;
 static void client_init_global(void)
 {
 	client_global = curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (client_global == CURLE_OK && client_tls_init())
+		client_global = CURLE_OUT_OF_MEMORY;
 }
 
 /* Reads the CA file as curl will, to say at the start, not at the first alert, that it is not there. */
@@ -311,6 +290,7 @@ int http_client_open(const struct http_client_options *options, struct http_clie
 	client = mem_zalloc(sizeof(*client));
 	client->options = *options;
 	client->options.ca_file = NULL;
+	client->watcher = (struct client_tls_watcher){client_on_alert, client};
 	if (options->guard) {
 		client->guard = *options->guard;
 		client->options.guard = &client->guard;
@@ -404,6 +384,7 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 	client_add_header(exchange, "Expect:"); /* no 100-continue: it costs a round trip or a second */
 	for (size_t i = 0; i < request->header_count; i++)
 		client_add_header(exchange, request->headers[i]);
+	client_set_keep(exchange, false);
 	client_set_client_cert(exchange, request);
 	/* copies or plain pointers: these fail only when memory is out */
 	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
@@ -425,144 +406,11 @@ unsigned http_client_in_flight(const struct http_client *client)
 	return client->in_flight;
 }
 
-static int64_t client_mark(const struct http_exchange *exchange, CURLINFO mark)
-{
-	curl_off_t us = 0;
-
-	(void)curl_easy_getinfo(exchange->easy, mark, &us); /* stays 0 when it fails */
-	return us;
-}
-
-static enum http_outcome client_outcome(const struct http_exchange *exchange, CURLcode rc)
-{
-	switch (rc) {
-	case CURLE_OK:
-		return exchange->head.ended ? HTTP_OUTCOME_REPLIED : HTTP_OUTCOME_BROKEN;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return HTTP_OUTCOME_DNS;
-	case CURLE_COULDNT_CONNECT:
-		return exchange->refused[0] && !exchange->tried ? HTTP_OUTCOME_NOT_ALLOWED : HTTP_OUTCOME_CONNECT;
-	case CURLE_OPERATION_TIMEDOUT: /* the mark is at least 1 once there is an address */
-		return client_mark(exchange, CURLINFO_NAMELOOKUP_TIME_T) ? HTTP_OUTCOME_TIMEOUT : HTTP_OUTCOME_DNS;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CLIENTCERT:
-	case CURLE_SSL_ISSUER_ERROR:
-		return HTTP_OUTCOME_TLS;
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-		return client_tls_is_alert(exchange->error) ? HTTP_OUTCOME_TLS : HTTP_OUTCOME_BROKEN;
-	default:
-		return exchange->too_large ? HTTP_OUTCOME_TOO_LARGE : HTTP_OUTCOME_BROKEN;
-	}
-}
-
-static const char *client_tls_text(struct http_exchange *exchange, CURLcode rc)
-{
-	struct client_tls_failure failure = {.code = rc, .with_client_cert = exchange->has_client_cert};
-
-	failure.text = exchange->error[0] ? exchange->error : curl_easy_strerror(rc);
-	/* stays 0 when it fails */
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
-	client_tls_explain(&failure, exchange->tls_text);
-	return exchange->tls_text;
-}
-
-/* curl's texts name hosts, ports and reasons, never the query or a header. */
-static const char *client_text(struct http_exchange *exchange, enum http_outcome outcome, CURLcode rc)
-{
-	if (outcome == HTTP_OUTCOME_REPLIED)
-		return "";
-	if (outcome == HTTP_OUTCOME_NOT_ALLOWED)
-		return exchange->refused;
-	if (outcome == HTTP_OUTCOME_TOO_LARGE)
-		return "the reply is larger than the limit";
-	if (outcome == HTTP_OUTCOME_TLS)
-		return client_tls_text(exchange, rc);
-	if (rc == CURLE_OK)
-		return "the reply ended within its header";
-	return exchange->error[0] ? exchange->error : curl_easy_strerror(rc);
-}
-
-/* True when a connection was made, not a kept one found. */
-static bool client_is_new(const struct http_exchange *exchange)
-{
-	long connections = 0;
-
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connections); /* stays 0 when it fails */
-	return connections > 0;
-}
-
-/* From curl's marks, each counted from the start, to phases. A mark that was not reached is 0; one that was, at least 1.
- * The request begins at the last mark before it: curl's own for that is set when it was sent. */
-static void client_note_times(const struct http_exchange *exchange, struct http_result *result)
-{
-	int64_t name = client_mark(exchange, CURLINFO_NAMELOOKUP_TIME_T);
-	int64_t connected = client_mark(exchange, CURLINFO_CONNECT_TIME_T);
-	int64_t secured = client_mark(exchange, CURLINFO_APPCONNECT_TIME_T);
-	int64_t first_byte = client_mark(exchange, CURLINFO_STARTTRANSFER_TIME_T);
-	int64_t begun = secured ? secured : connected ? connected : name;
-
-	if (!connected && exchange->handshake_ns)
-		connected = (exchange->handshake_ns - exchange->start_ns) / 1000;
-	if (client_is_new(exchange) || !exchange->ready) {
-		result->dns_us = name;
-		result->connect_us = connected > name ? connected - name : 0;
-		result->tls_us = secured > connected ? secured - connected : 0;
-	}
-	if (exchange->head.answered && first_byte > begun)
-		result->first_byte_us = first_byte - begun;
-}
-
-/* Whom the exchange spoke to, and how. */
-static void client_note_peer(struct http_exchange *exchange, struct http_result *result)
-{
-	const char *ip = NULL;
-	long port = 0;
-
-	result->address = exchange->address;
-	result->tls = exchange->tls;
-	exchange->address[0] = '\0';
-	exchange->tls[0] = '\0';
-	if (exchange->cipher)
-		(void)snprintf(exchange->tls, sizeof(exchange->tls), "%s %s", exchange->tls_version,
-			       SSL_CIPHER_get_name(exchange->cipher)); /* fits */
-	if (!exchange->ready && !client_is_new(exchange))
-		return;
-	/* these stay as they are when they fail */
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_IP, &ip);
-	(void)curl_easy_getinfo(exchange->easy, CURLINFO_PRIMARY_PORT, &port);
-	if (ip && *ip)
-		(void)snprintf(exchange->address, sizeof(exchange->address), strchr(ip, ':') ? "[%s]:%ld" : "%s:%ld",
-			       ip, port); /* fits */
-}
-
-static void client_note_reply(const struct http_exchange *exchange, struct http_result *result)
-{
-	const struct client_head *head = &exchange->head;
-	long status = 0;
-
-	if (head->answered)
-		(void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status); /* stays 0 when it fails */
-	result->status = status >= 200 ? (int)status : 0;
-	result->body = buf_str(&exchange->reply);
-	result->date_s = head->date_s;
-	result->retry_after_s = client_head_retry_after_s(head, clock_wall_ms() / 1000);
-	result->location = status >= 300 && status <= 399 ? head->location : "";
-}
-
 static void client_finish(struct http_client *client, struct http_exchange *exchange, CURLcode rc)
 {
-	struct http_result result = {.outcome = client_outcome(exchange, rc)};
+	struct http_result result;
 
-	result.text = client_text(exchange, result.outcome, rc);
-	result.duration_us = (clock_mono_ns() - exchange->start_ns) / 1000;
-	client_note_reply(exchange, &result);
-	client_note_times(exchange, &result);
-	client_note_peer(exchange, &result);
+	client_result_fill(exchange, rc, &result);
 	(void)curl_multi_remove_handle(client->multi, exchange->easy); /* it is in it */
 	client_unlink(client, exchange);			       /* before `done`, which may submit the next */
 	exchange->done(exchange->context, &result);

@@ -1,5 +1,21 @@
-/* One request, waited for; see http_fetch in client.h. */
+/* What stands beside the client: the words of its outcomes, and one request that is waited for; see client.h. */
 #include "http/client.h"
+
+const char *http_outcome_word(enum http_outcome outcome)
+{
+	static const char *const words[] = {
+		[HTTP_OUTCOME_REPLIED] = "replied",
+		[HTTP_OUTCOME_DNS] = "dns",
+		[HTTP_OUTCOME_NOT_ALLOWED] = "not_allowed",
+		[HTTP_OUTCOME_CONNECT] = "connect",
+		[HTTP_OUTCOME_TLS] = "tls",
+		[HTTP_OUTCOME_TIMEOUT] = "timeout",
+		[HTTP_OUTCOME_TOO_LARGE] = "too_large",
+		[HTTP_OUTCOME_BROKEN] = "broken",
+	};
+
+	return words[outcome];
+}
 
 struct client_fetch {
 	bool done;

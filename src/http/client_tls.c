@@ -1,7 +1,12 @@
 /* From a failure of curl and OpenSSL to a sentence; see client_tls.h.
  *
  * The number of OpenSSL's error stands in curl's text ("error:0A00010B:SSL routines::..."), and nowhere else. What is in
- * no table here keeps curl's own words. */
+ * no table here keeps curl's own words.
+ *
+ * TLS 1.3 tells a client that its certificate is missing or not welcome only after the handshake, when the request is
+ * under way. To curl that is a failed read; or a failed write, when the connection was reset before it read, and then
+ * it takes the alert from the socket only while it closes it. So alerts are noted as they come, whatever curl makes of
+ * them. */
 #include "http/client_tls.h"
 
 #include <openssl/err.h>
@@ -10,6 +15,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---- alerts ---- */
+
+static int tls_watch_index; /* of the watcher in an SSL_CTX */
+
+static void tls_on_state(const SSL *ssl, int where, int value)
+{
+	const SSL_CTX *tls = SSL_get_SSL_CTX(ssl);
+	const struct client_tls_watcher *watcher = SSL_CTX_get_ex_data(tls, tls_watch_index);
+
+	if (where == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL)
+		watcher->on_alert(watcher->context, tls, value & 0xff);
+}
+
+int client_tls_init(void)
+{
+	tls_watch_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return tls_watch_index < 0 ? -1 : 0;
+}
+
+void client_tls_watch(SSL_CTX *tls, const struct client_tls_watcher *watcher)
+{
+	/* the type has no const; fails only when memory is out, and then alerts are not told */
+	if (SSL_CTX_set_ex_data(tls, tls_watch_index, (void *)(uintptr_t)watcher) == 1)
+		SSL_CTX_set_info_callback(tls, tls_on_state);
+}
+
+/* ---- sentences ---- */
 
 struct tls_row {
 	long number;
@@ -73,20 +106,15 @@ static const char *tls_find(const struct tls_row *rows, size_t count, long numbe
 	return NULL;
 }
 
-/* The reason of the SSL library's error in curl's text; 0 for none. */
-static long tls_reason(const char *text)
+/* The reason of the SSL library's error, by the alert or in curl's text; 0 for none. */
+static long tls_reason(const struct client_tls_failure *failure)
 {
-	const char *at = strstr(text, "error:");
+	const char *at = strstr(failure->text, "error:");
 	unsigned long number = at ? strtoul(at + strlen("error:"), NULL, 16) : 0;
 
+	if (failure->alert)
+		return SSL_AD_REASON_OFFSET + failure->alert;
 	return ERR_GET_LIB(number) == ERR_LIB_SSL ? ERR_GET_REASON(number) : 0;
-}
-
-bool client_tls_is_alert(const char *text)
-{
-	long reason = tls_reason(text);
-
-	return reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255;
 }
 
 static void tls_explain_chain(const struct client_tls_failure *failure, char *out, size_t size)
@@ -109,7 +137,7 @@ static void tls_explain_chain(const struct client_tls_failure *failure, char *ou
 
 static void tls_explain_reason(const struct client_tls_failure *failure, char *out, size_t size)
 {
-	long reason = tls_reason(failure->text);
+	long reason = tls_reason(failure);
 	const char *known = TLS_FIND(tls_reason_rows, reason);
 	const char *refusal = TLS_FIND(tls_refusal_rows, reason);
 
@@ -119,6 +147,9 @@ static void tls_explain_reason(const struct client_tls_failure *failure, char *o
 		(void)snprintf(out, size, "the other side refused the client certificate: %s", refusal);
 	else if (refusal)
 		(void)snprintf(out, size, "the other side requires a client certificate (%s)", refusal);
+	else if (failure->alert)
+		(void)snprintf(out, size, "the other side refused the connection: %s",
+			       SSL_alert_desc_string_long(failure->alert));
 	else
 		(void)snprintf(out, size, "%s", failure->text);
 }

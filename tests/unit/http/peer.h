@@ -13,6 +13,7 @@
 struct peer {
 	SSL_CTX *tls;
 	bool silent; /* reads, and never answers */
+	bool hasty;  /* when it refuses, resets the connection without reading what is under way */
 	int fd;
 	unsigned port;
 	pthread_t thread;
@@ -67,6 +68,10 @@ static inline void *peer_serve(void *context)
 		while (peer_answer(connection->peer, ssl))
 			;
 	SSL_free(ssl);
+	if (connection->peer->hasty) {
+		(void)close(connection->fd); /* with something unread that is a reset */
+		return NULL;
+	}
 	(void)shutdown(connection->fd, SHUT_WR); /* then what came is read, since a reset would overtake the alert */
 	while (recv(connection->fd, rest, sizeof(rest), 0) > 0)
 		;
