@@ -5,6 +5,8 @@
 #include "http/client_head.h"
 
 #include <curl/curl.h>
+#include <string.h>
+#include <time.h>
 
 #define HEAD_DATE_BYTES_MAX 40 /* the longest of the three forms has 33 */
 
@@ -18,12 +20,49 @@ void client_head_reset(struct client_head *head)
 	head->location[0] = '\0';
 }
 
+/* A number of `len` digits at that place; -1 when there are others. */
+static int head_digits(struct str text, size_t at, size_t len)
+{
+	uint64_t number;
+
+	return str_to_u64(str_slice(text, at, len), UINT64_MAX, &number) ? -1 : (int)number;
+}
+
+/* The form that nearly all have, "Sun, 06 Nov 1994 08:49:37 GMT": Date stands in every reply, and the general reader is
+ * slow. -1 for others. */
+static int64_t head_date_usual(struct str text)
+{
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct tm parts = {
+		.tm_mday = head_digits(text, 5, 2),
+		.tm_year = head_digits(text, 12, 4) - 1900,
+		.tm_hour = head_digits(text, 17, 2),
+		.tm_min = head_digits(text, 20, 2),
+		.tm_sec = head_digits(text, 23, 2),
+	};
+	int day = parts.tm_mday;
+	time_t date;
+
+	if (text.len != 29 || memcmp(text.ptr + 3, ", ", 2) != 0 || memcmp(text.ptr + 25, " GMT", 4) != 0 ||
+	    text.ptr[19] != ':' || text.ptr[22] != ':' || parts.tm_year < 70 || parts.tm_hour < 0 ||
+	    parts.tm_hour > 23 || parts.tm_min < 0 || parts.tm_min > 59 || parts.tm_sec < 0 || parts.tm_sec > 60)
+		return -1;
+	while (parts.tm_mon < 12 && memcmp(months + 3 * parts.tm_mon, text.ptr + 8, 3) != 0)
+		parts.tm_mon++;
+	if (parts.tm_mon == 12)
+		return -1;
+	date = timegm(&parts);
+	return parts.tm_mday == day && day > 0 ? (int64_t)date : -1; /* else it is a day that the month has not */
+}
+
 /* An HTTP-date (RFC 9110, 5.6.7) in seconds since 1970; -1 when it is none. */
 static int64_t head_date(struct str value)
 {
 	char text[HEAD_DATE_BYTES_MAX + 1];
-	time_t date;
+	time_t date = (time_t)head_date_usual(value);
 
+	if (date >= 0)
+		return (int64_t)date;
 	if (!str_copy(text, sizeof(text), value))
 		return -1;
 	date = curl_getdate(text, NULL);
