@@ -1,6 +1,5 @@
 #pragma once
-/* A tiny HTTP receiver on loopback: one thread, one connection at a time, replies as it is told, remembers what came.
- */
+/* A tiny HTTP receiver on loopback: a thread per connection, replies as it is told, remembers what came. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -17,12 +16,18 @@
 
 #include <cmocka.h>
 
-#define RECEIVER_SEEN_MAX 512
+#define RECEIVER_SEEN_MAX 2048
+#define RECEIVER_AT_ONCE_MAX 64
 
 struct receiver_seen {
 	char path[32];	/* up to the "?" */
 	char event[48]; /* webhook-id */
 	int attempt;
+	char threshold[8]; /* of the headers of that name, "" for none, as the rest */
+	char test[8];
+	char replay[16];
+	char timestamp[24];
+	char signature[256];
 	char body[512];
 };
 
@@ -34,9 +39,19 @@ struct receiver {
 	pthread_cond_t changed;
 	struct receiver_seen seen[RECEIVER_SEEN_MAX]; /* under the lock, as all that follows */
 	unsigned count;
-	int status; /* of the replies */
-	bool hold;  /* replies wait */
+	unsigned open;		/* requests that wait for their reply */
+	unsigned open_max;	/* most of them at once, since it was last set to 0 */
+	int status;		/* of the replies */
+	unsigned retry_after_s; /* the same; 0 for none */
+	bool hold;		/* replies wait */
+	unsigned released;	/* but those to so many requests, in the order they came */
 	bool over;
+	struct receiver_worker {
+		struct receiver *receiver;
+		pthread_t thread;
+		int fd; /* -1: free */
+		bool started;
+	} workers[RECEIVER_AT_ONCE_MAX];
 };
 
 /* A listening socket on a free port; it accepts nothing by itself. */
@@ -70,6 +85,7 @@ static inline bool receiver_read(int fd, struct receiver_seen *seen)
 	char number[16];
 	char *end;
 
+	memset(seen, 0, sizeof(*seen));
 	while (true) {
 		ssize_t got = read(fd, text + len, sizeof(text) - 1 - len);
 
@@ -86,32 +102,82 @@ static inline bool receiver_read(int fd, struct receiver_seen *seen)
 	receiver_copy_header(text, "\r\nwebhook-id: ", seen->event, sizeof(seen->event));
 	receiver_copy_header(text, "\r\nhighwater-attempt: ", number, sizeof(number));
 	seen->attempt = atoi(number);
+	receiver_copy_header(text, "\r\nhighwater-threshold: ", seen->threshold, sizeof(seen->threshold));
+	receiver_copy_header(text, "\r\nhighwater-test: ", seen->test, sizeof(seen->test));
+	receiver_copy_header(text, "\r\nhighwater-replay: ", seen->replay, sizeof(seen->replay));
+	receiver_copy_header(text, "\r\nwebhook-timestamp: ", seen->timestamp, sizeof(seen->timestamp));
+	receiver_copy_header(text, "\r\nwebhook-signature: ", seen->signature, sizeof(seen->signature));
 	(void)snprintf(seen->body, sizeof(seen->body), "%s", end + 4); /* alerts fit */
 	return true;
 }
 
-static inline void receiver_serve(struct receiver *receiver, int fd)
+/* Notes the request, waits until it may be answered, and says with what. */
+static inline int receiver_take(struct receiver *receiver, const struct receiver_seen *seen, unsigned *retry_after_out)
 {
-	static const char body[] = "{\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}";
-	struct receiver_seen seen = {{0}, {0}, 0, {0}};
-	char reply[512];
+	unsigned turn;
 	int status;
 
-	if (!receiver_read(fd, &seen))
-		return;
 	pthread_mutex_lock(&receiver->lock);
-	if (receiver->count < RECEIVER_SEEN_MAX)
-		receiver->seen[receiver->count++] = seen;
-	status = receiver->status;
+	turn = receiver->count;
+	if (turn < RECEIVER_SEEN_MAX)
+		receiver->seen[receiver->count++] = *seen;
+	status = receiver->status; /* as it was when the request came; one that is held gets what is said then */
+	*retry_after_out = receiver->retry_after_s;
+	if (++receiver->open > receiver->open_max)
+		receiver->open_max = receiver->open;
 	pthread_cond_broadcast(&receiver->changed);
-	while (receiver->hold && !receiver->over)
+	while (receiver->hold && turn >= receiver->released && !receiver->over) {
 		pthread_cond_wait(&receiver->changed, &receiver->lock);
+		status = receiver->status;
+		*retry_after_out = receiver->retry_after_s;
+	}
+	receiver->open--;
+	pthread_cond_broadcast(&receiver->changed);
 	pthread_mutex_unlock(&receiver->lock);
-	(void)snprintf(
-		reply, sizeof(reply),
-		"HTTP/1.1 %d X\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		status, sizeof(body) - 1, body);	     /* fits */
-	(void)!send(fd, reply, strlen(reply), MSG_NOSIGNAL); /* a peer that has gone is fine */
+	return status;
+}
+
+static inline void *receiver_serve(void *context)
+{
+	static const char body[] = "{\"ActionStatus\":\"OK\",\"ErrorInfo\":\"\",\"ErrorCode\":0}";
+	struct receiver_worker *worker = context;
+	struct receiver *receiver = worker->receiver;
+	struct receiver_seen seen;
+	char again[40] = "";
+	char reply[512];
+
+	if (receiver_read(worker->fd, &seen)) {
+		unsigned retry_after_s;
+		int status = receiver_take(receiver, &seen, &retry_after_s);
+
+		if (retry_after_s)
+			(void)snprintf(again, sizeof(again), "Retry-After: %u\r\n", retry_after_s); /* fits */
+		(void)snprintf(reply, sizeof(reply),
+			       "HTTP/1.1 %d X\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n%s", status, again,
+			       sizeof(body) - 1, body);			     /* fits */
+		(void)!send(worker->fd, reply, strlen(reply), MSG_NOSIGNAL); /* a peer that has gone is fine */
+	}
+	pthread_mutex_lock(&receiver->lock);
+	(void)close(worker->fd); /* what was sent stays sent */
+	worker->fd = -1;
+	pthread_cond_broadcast(&receiver->changed);
+	pthread_mutex_unlock(&receiver->lock);
+	return NULL;
+}
+
+/* A worker that is free; waits for one. */
+static inline struct receiver_worker *receiver_find_worker(struct receiver *receiver)
+{
+	pthread_mutex_lock(&receiver->lock);
+	while (true) {
+		for (unsigned i = 0; i < RECEIVER_AT_ONCE_MAX; i++) {
+			if (receiver->workers[i].fd < 0) {
+				pthread_mutex_unlock(&receiver->lock);
+				return &receiver->workers[i];
+			}
+		}
+		pthread_cond_wait(&receiver->changed, &receiver->lock);
+	}
 }
 
 static inline void *receiver_main(void *context)
@@ -119,19 +185,30 @@ static inline void *receiver_main(void *context)
 	struct receiver *receiver = context;
 
 	while (true) {
+		struct receiver_worker *worker = receiver_find_worker(receiver);
 		int fd = accept(receiver->fd, NULL, NULL);
 
 		if (fd < 0)
-			return NULL; /* shut down */
-		receiver_serve(receiver, fd);
-		(void)close(fd); /* what was sent stays sent */
+			break; /* shut down */
+		if (worker->started)
+			(void)pthread_join(worker->thread, NULL); /* it has ended, or is about to */
+		pthread_mutex_lock(&receiver->lock);
+		worker->fd = fd;
+		pthread_mutex_unlock(&receiver->lock);
+		worker->started = pthread_create(&worker->thread, NULL, receiver_serve, worker) == 0;
 	}
+	for (unsigned i = 0; i < RECEIVER_AT_ONCE_MAX; i++)
+		if (receiver->workers[i].started)
+			(void)pthread_join(receiver->workers[i].thread, NULL); /* ours, joined once */
+	return NULL;
 }
 
 static inline void receiver_start(struct receiver *receiver, int status)
 {
 	memset(receiver, 0, sizeof(*receiver));
 	receiver->status = status;
+	for (unsigned i = 0; i < RECEIVER_AT_ONCE_MAX; i++)
+		receiver->workers[i] = (struct receiver_worker){.receiver = receiver, .fd = -1};
 	receiver->fd = receiver_listen(&receiver->port);
 	assert_int_equal(pthread_mutex_init(&receiver->lock, NULL), 0);
 	assert_int_equal(pthread_cond_init(&receiver->changed, NULL), 0);
@@ -149,11 +226,14 @@ static inline void receiver_stop(struct receiver *receiver)
 	assert_int_equal(close(receiver->fd), 0);
 }
 
+/* For all that come from now on, and with hold false for those that wait. */
 static inline void receiver_set(struct receiver *receiver, int status, bool hold)
 {
 	pthread_mutex_lock(&receiver->lock);
 	receiver->status = status;
+	receiver->retry_after_s = 0;
 	receiver->hold = hold;
+	receiver->released = 0;
 	pthread_cond_broadcast(&receiver->changed);
 	pthread_mutex_unlock(&receiver->lock);
 }
@@ -165,4 +245,62 @@ static inline void receiver_wait(struct receiver *receiver, unsigned count)
 	while (receiver->count < count)
 		pthread_cond_wait(&receiver->changed, &receiver->lock);
 	pthread_mutex_unlock(&receiver->lock);
+}
+
+static inline void receiver_set_retry_after(struct receiver *receiver, int status, unsigned retry_after_s)
+{
+	pthread_mutex_lock(&receiver->lock);
+	receiver->status = status;
+	receiver->retry_after_s = retry_after_s;
+	pthread_mutex_unlock(&receiver->lock);
+}
+
+/* Lets the replies to the first `count` requests go, while the others are held. */
+static inline void receiver_release(struct receiver *receiver, unsigned count)
+{
+	pthread_mutex_lock(&receiver->lock);
+	receiver->released = count;
+	pthread_cond_broadcast(&receiver->changed);
+	pthread_mutex_unlock(&receiver->lock);
+}
+
+static inline unsigned receiver_count(struct receiver *receiver)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&receiver->lock);
+	count = receiver->count;
+	pthread_mutex_unlock(&receiver->lock);
+	return count;
+}
+
+static inline void receiver_wait_open(struct receiver *receiver, unsigned open)
+{
+	pthread_mutex_lock(&receiver->lock);
+	while (receiver->open != open)
+		pthread_cond_wait(&receiver->changed, &receiver->lock);
+	pthread_mutex_unlock(&receiver->lock);
+}
+
+/* Requests that wait for their reply now. */
+static inline unsigned receiver_open(struct receiver *receiver)
+{
+	unsigned open;
+
+	pthread_mutex_lock(&receiver->lock);
+	open = receiver->open;
+	pthread_mutex_unlock(&receiver->lock);
+	return open;
+}
+
+/* The most requests at once since the last call. */
+static inline unsigned receiver_take_open_max(struct receiver *receiver)
+{
+	unsigned open_max;
+
+	pthread_mutex_lock(&receiver->lock);
+	open_max = receiver->open_max;
+	receiver->open_max = receiver->open;
+	pthread_mutex_unlock(&receiver->lock);
+	return open_max;
 }

@@ -1,126 +1,5 @@
-/* Delivery end to end: a store, an engine, the delivery thread, and receivers on loopback that fail as they are told.
- */
-#include "base/clock.h"
-#include "base/log.h"
-#include "hook/hook.h"
-#include "unit/engine/fake_store.h"
-#include "unit/hook/receiver.h"
-
-#define OTHER 1400000002u
-
-struct fixture {
-	struct fake_store *store;
-	struct engine *engine;
-	struct hook *hook;
-	struct hook_options options;
-	struct post_office office;
-	struct receiver receiver;
-	struct arena arena;
-};
-
-static void start(struct fixture *fixture)
-{
-	const struct engine_options options = {1000, 100};
-	struct error err;
-
-	assert_int_equal(engine_open(&options, &fixture->store->base, &fixture->engine, &err), 0);
-	if (hook_open(&fixture->options, fixture->engine, &fixture->hook, &err))
-		fail_msg("%s", err.text);
-	assert_int_equal(engine_start(fixture->engine, &err), 0);
-}
-
-static void start_hook(struct fixture *fixture)
-{
-	struct error err;
-
-	assert_int_equal(hook_start(fixture->hook, &err), 0);
-}
-
-/* The order that hook.h asks for: nothing of the engine may reach the hook when it is freed. */
-static void stop(struct fixture *fixture)
-{
-	hook_stop(fixture->hook);
-	engine_stop(fixture->engine);
-	hook_close(&fixture->hook);
-	engine_close(&fixture->engine);
-}
-
-static int setup(void **state)
-{
-	struct fixture *fixture = mem_zalloc(sizeof(*fixture));
-
-	log_setup(STDERR_FILENO, LOG_LEVEL_OFF);
-	fixture->store = fake_store_new();
-	fixture->options = (struct hook_options){
-		.ca_file = "",
-		.connect_timeout_ms = 10000,
-		.total_timeout_ms = 60000,
-		.reply_bytes_max = 16384,
-		.in_flight_max = 4,
-		.in_flight_per_app = 2,
-		.retry = {.first_ms = 1, .longest_ms = 4, .give_up_ms = 600000},
-	};
-	post_office_init(&fixture->office);
-	receiver_start(&fixture->receiver, 200);
-	arena_init(&fixture->arena, 16384);
-	start(fixture);
-	*state = fixture;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *fixture = *state;
-	struct store *store = &fixture->store->base;
-
-	receiver_stop(&fixture->receiver);
-	if (fixture->hook)
-		stop(fixture);
-	post_office_fini(&fixture->office);
-	store_close(&store);
-	arena_fini(&fixture->arena);
-	mem_free(fixture);
-	return 0;
-}
-
-static void add_app(struct fixture *fixture, uint32_t sdkappid, unsigned port, const char *path,
-		    uint32_t room_count_max)
-{
-	struct app_config config = world_config(ALERT_EVERY, room_count_max);
-	struct command command = world_command(COMMAND_APP_CREATE, sdkappid);
-
-	config.alert.thresholds[0] = 1;
-	(void)snprintf(config.callback_url, sizeof(config.callback_url), "http://127.0.0.1:%u%s", port,
-		       path); /* fits */
-	command.u.app_create = &config;
-	assert_int_equal(test_job_do(fixture->engine, &fixture->office, command), HW_OK);
-}
-
-/* Creates rooms `from` to `to`; with a maximum of 100 or less each makes an alert. */
-static void add_rooms(struct fixture *fixture, uint32_t sdkappid, unsigned from, unsigned to)
-{
-	for (unsigned i = from; i < to; i++) {
-		struct command command;
-		char room_id[16];
-
-		(void)snprintf(room_id, sizeof(room_id), "r%u", i); /* fits */
-		command = world_create(sdkappid, room_id, "alice");
-		command.origin.wall_ms = clock_wall_ms();
-		assert_int_equal(test_job_do(fixture->engine, &fixture->office, command), HW_OK);
-	}
-}
-
-static size_t list(struct fixture *fixture, uint32_t number, struct store_callback *rows, size_t limit)
-{
-	struct store_reader *reader;
-	struct error err;
-	size_t count;
-
-	assert_int_equal(store_reader_open(&fixture->store->base, &reader, &err), 0);
-	assert_int_equal(store_callback_list(reader, &fixture->arena, number, INT64_MAX, limit, rows, &count, &err), 0);
-	store_reader_close(&reader);
-	return count;
-}
+/* Delivery end to end: what is sent, when it is sent again, in which order, and what a restart finds. */
+#include "unit/hook/fixture.h"
 
 static void test_hook_delivers_each_callback_once_with_its_stored_body(void **state)
 {
@@ -238,8 +117,9 @@ static void test_hook_deadline_far_ahead_does_not_move_on(void **state)
 
 	stop(fixture);
 	fixture->options.retry.first_ms = fixture->options.retry.longest_ms = 600000;
+	fixture->options.retry.give_up_ms = 6000000;
 	start(fixture);
-	receiver_set(&fixture->receiver, 500, false);
+	receiver_set_retry_after(&fixture->receiver, 500, 600);
 	add_app(fixture, APP, fixture->receiver.port, "/cb", 1);
 	start_hook(fixture);
 	add_rooms(fixture, APP, 0, 1);
@@ -257,18 +137,12 @@ static void test_hook_deadline_far_ahead_does_not_move_on(void **state)
 static void test_hook_change_of_url_acts_on_the_next_attempt(void **state)
 {
 	struct fixture *fixture = *state;
-	struct command command = world_command(COMMAND_CALLBACK_UPDATE, APP);
-	char url[64];
-
 	receiver_set(&fixture->receiver, 500, false);
 	start_hook(fixture);
 	add_app(fixture, APP, fixture->receiver.port, "/old", 1);
 	add_rooms(fixture, APP, 0, 1);
 	receiver_wait(&fixture->receiver, 1);
-	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/new", fixture->receiver.port); /* fits */
-	command.u.callback.url = str_c(url);
-	command.u.callback.commands = 1u << HW_CALLBACK_THRESHOLD;
-	assert_int_equal(test_job_do(fixture->engine, &fixture->office, command), HW_OK);
+	update_url(fixture, APP, fixture->receiver.port, "/new", 1u << HW_CALLBACK_THRESHOLD);
 	pthread_mutex_lock(&fixture->receiver.lock);
 	while (strcmp(fixture->receiver.seen[fixture->receiver.count - 1].path, "/new"))
 		pthread_cond_wait(&fixture->receiver.changed, &fixture->receiver.lock);
@@ -336,6 +210,189 @@ static void test_hook_mark_that_cannot_be_stored_is_kept_and_not_sent_again(void
 	assert_int_equal(fixture->receiver.count, 1);
 }
 
+/* ---- order ---- */
+
+/* A mark as an earlier run left it: tried once, the next attempt was due long ago. */
+static void mark_tried(struct fixture *fixture, uint64_t sequence, int64_t due_ms)
+{
+	struct command command = world_mark(APP, app_id_make(1, sequence), DELIVERY_RETRY);
+
+	command.u.delivery.due_ms = due_ms;
+	do_ok(fixture, command);
+}
+
+static void check_order(struct fixture *fixture, const char *want)
+{
+	char got[64] = "";
+
+	receiver_wait(&fixture->receiver, (unsigned)strlen(want));
+	for (size_t i = 0; i < strlen(want); i++) { /* the sequence is the last digit of the event's id */
+		const char *event = fixture->receiver.seen[i].event;
+
+		got[i] = event[strlen(event) - 1];
+	}
+	assert_string_equal(got, want);
+}
+
+static void test_hook_sends_new_ones_and_those_tried_before_in_turn(void **state)
+{
+	static const struct {
+		int64_t due_ms[8]; /* of callbacks 1, 2, ...; 0: never tried */
+		const char *want;
+	} rows[] = {
+		{{3, 2, 1, 0, 0, 0}, "435261"}, /* new ones by id, the others by their time */
+		{{0, 0, 0, 0, 0, 7}, "162345"}, {{5, 4, 3, 2, 1, 0}, "654321"},
+		{{0, 0, 0, 0, 0, 0}, "123456"}, {{1, 2, 3, 4, 5, 6}, "123456"},
+	};
+	struct fixture *fixture = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (i) { /* all anew */
+			(void)teardown(state);
+			(void)setup(state);
+			fixture = *state;
+		}
+		stop(fixture);
+		fixture->options.in_flight_per_app = fixture->options.in_flight_max = 1;
+		start(fixture);
+		add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+		add_rooms(fixture, APP, 0, 6);
+		for (unsigned j = 0; j < 6; j++)
+			if (rows[i].due_ms[j])
+				mark_tried(fixture, j + 1, rows[i].due_ms[j]);
+		start_hook(fixture);
+		check_order(fixture, rows[i].want);
+	}
+}
+
+/* One that fails for ever keeps none of those behind it waiting for long. */
+static void test_hook_one_that_always_fails_is_overtaken(void **state)
+{
+	struct fixture *fixture = *state;
+
+	stop(fixture);
+	fixture->options.retry.first_ms = fixture->options.retry.longest_ms = 600000;
+	fixture->options.retry.give_up_ms = 6000000;
+	fixture->options.in_flight_per_app = 1;
+	start(fixture);
+	start_hook(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+	receiver_set_retry_after(&fixture->receiver, 500, 600);
+	add_rooms(fixture, APP, 0, 1);
+	receiver_wait(&fixture->receiver, 1);
+	receiver_set(&fixture->receiver, 200, false);
+	add_rooms(fixture, APP, 1, 10);
+	receiver_wait(&fixture->receiver, 10);
+	hook_stop(fixture->hook);
+	assert_int_equal(row_of(fixture, 1, 1).state, CALLBACK_WAITING);
+	for (unsigned i = 2; i <= 10; i++)
+		assert_int_equal(row_of(fixture, 1, i).state, CALLBACK_DELIVERED);
+}
+
+/* ---- what is written down ---- */
+
+static void test_hook_keeps_a_log_of_the_attempts(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_callback row;
+
+	receiver_set(&fixture->receiver, 500, false);
+	start_hook(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 1);
+	add_rooms(fixture, APP, 0, 1);
+	(void)wait_state(fixture, 1, 1, CALLBACK_WAITING, 2);
+	receiver_set(&fixture->receiver, 200, false);
+	row = wait_state(fixture, 1, 1, CALLBACK_DELIVERED, 3);
+	for (unsigned i = 0; i < row.attempts && row.attempts <= 10; i++) { /* each with its number and status */
+		char want[32];
+
+		(void)snprintf(want, sizeof(want), "{\"Attempt\":%u,", i + 1); /* fits */
+		assert_non_null(memmem(row.log.ptr, row.log.len, want, strlen(want)));
+	}
+	assert_non_null(memmem(row.log.ptr, row.log.len, "\"HttpStatus\":500", 16));
+	assert_non_null(memmem(row.log.ptr, row.log.len, "\"HttpStatus\":200", 16));
+	assert_non_null(memmem(row.log.ptr, row.log.len, "\"Error\":\"HTTP status 500\"", 25));
+	assert_int_equal(row.log.ptr[0], '[');
+	assert_int_equal(row.log.ptr[row.log.len - 1], ']');
+}
+
+static void test_hook_names_what_is_in_flight(void **state)
+{
+	struct fixture *fixture = *state;
+	int64_t ids[4] = {0};
+
+	receiver_set(&fixture->receiver, 200, true);
+	start_hook(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+	assert_int_equal(hook_in_flight(fixture->hook, ids, 4), 0);
+	add_rooms(fixture, APP, 0, 1);
+	receiver_wait(&fixture->receiver, 1);
+	assert_int_equal(hook_in_flight(fixture->hook, ids, 4), 1);
+	assert_true(ids[0] == app_id_make(1, 1));
+	assert_int_equal(hook_in_flight(fixture->hook, ids, 0), 0);
+	fake_gate(fixture->store, true); /* the mark is not durable yet */
+	receiver_set(&fixture->receiver, 200, false);
+	fake_wait_at_gate(fixture->store, 3);
+	assert_int_equal(hook_in_flight(fixture->hook, ids, 4), 1);
+	fake_gate(fixture->store, false);
+	hook_stop(fixture->hook);
+	assert_int_equal(hook_in_flight(fixture->hook, ids, 4), 0);
+}
+
+static void test_hook_test_and_replay_say_so_in_headers(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct receiver_seen *seen = fixture->receiver.seen;
+
+	start_hook(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+	add_rooms(fixture, APP, 0, 1);
+	(void)wait_state(fixture, 1, 1, CALLBACK_DELIVERED, 1);
+	do_type(fixture, COMMAND_CALLBACK_TEST, APP);
+	(void)wait_state(fixture, 1, 2, CALLBACK_DELIVERED, 1);
+	for (unsigned i = 0; i < 2; i++) { /* twice */
+		replay(fixture, APP, app_id_make(1, 1));
+		(void)wait_state(fixture, 1, 1, CALLBACK_DELIVERED, 2 + i);
+	}
+	hook_stop(fixture->hook);
+	assert_int_equal(fixture->receiver.count, 4);
+	assert_string_equal(seen[0].threshold, "1");
+	assert_string_equal(seen[0].test, "");
+	assert_string_equal(seen[0].replay, "");
+	assert_string_equal(seen[1].threshold, "");
+	assert_string_equal(seen[1].test, "1");
+	for (unsigned i = 2; i < 4; i++) {
+		assert_string_equal(seen[i].event, seen[0].event);
+		assert_string_equal(seen[i].body, seen[0].body);
+		assert_string_equal(seen[i].replay, i == 2 ? "1" : "2");
+		assert_int_equal(seen[i].attempt, i); /* they go on counting */
+	}
+}
+
+/* Twenty attempts in vain, by which waits have become long: a replay begins with short ones again. */
+static void test_hook_replay_begins_its_schedule_anew(void **state)
+{
+	struct command command = world_mark(APP, app_id_make(1, 1), DELIVERY_FAILED);
+	struct fixture *fixture = *state;
+
+	stop(fixture);
+	fixture->options.retry.longest_ms = UINT64_C(1) << 40;
+	fixture->options.retry.give_up_ms = UINT64_C(1) << 41;
+	start(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+	add_rooms(fixture, APP, 0, 1);
+	command.u.delivery.attempts = 20;
+	do_ok(fixture, command);
+	receiver_set(&fixture->receiver, 500, false);
+	replay(fixture, APP, app_id_make(1, 1));
+	start_hook(fixture);
+	receiver_wait(&fixture->receiver, 3); /* 1 ms, then 2 at most */
+	assert_int_equal(fixture->receiver.seen[0].attempt, 21);
+	assert_string_equal(fixture->receiver.seen[0].replay, "1");
+}
+
+/* ---- many ---- */
+
 /* The other app's callbacks fill its whole share, and must not delay ours. */
 static void deliver_beside(struct fixture *fixture, unsigned dead_port)
 {
@@ -365,7 +422,7 @@ static void test_hook_receiver_that_refuses_delays_no_other(void **state)
 	hook_stop(fixture->hook);
 	assert_int_equal(list(fixture, 1, rows, 64), 60);
 	for (size_t i = 0; i < 60; i++)
-		assert_int_equal(rows[i].state, CALLBACK_PENDING); /* kept, all of them */
+		assert_int_equal(rows[i].state, CALLBACK_WAITING); /* kept, all of them */
 }
 
 static void test_hook_receiver_that_never_answers_delays_no_other(void **state)
@@ -400,8 +457,6 @@ static void test_hook_stop_leaves_unsent_rows_pending(void **state)
 	assert_int_equal(delivered, fixture->receiver.count); /* each that was sent is marked, no other is */
 }
 
-#define WITH_HOOK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +469,12 @@ int main(void)
 		WITH_HOOK(test_hook_row_is_never_on_the_wire_twice),
 		WITH_HOOK(test_hook_app_deleted_while_its_callback_is_on_the_wire),
 		WITH_HOOK(test_hook_mark_that_cannot_be_stored_is_kept_and_not_sent_again),
+		WITH_HOOK(test_hook_sends_new_ones_and_those_tried_before_in_turn),
+		WITH_HOOK(test_hook_one_that_always_fails_is_overtaken),
+		WITH_HOOK(test_hook_keeps_a_log_of_the_attempts),
+		WITH_HOOK(test_hook_names_what_is_in_flight),
+		WITH_HOOK(test_hook_test_and_replay_say_so_in_headers),
+		WITH_HOOK(test_hook_replay_begins_its_schedule_anew),
 		WITH_HOOK(test_hook_receiver_that_refuses_delays_no_other),
 		WITH_HOOK(test_hook_receiver_that_never_answers_delays_no_other),
 		WITH_HOOK(test_hook_stop_leaves_unsent_rows_pending),

@@ -1,5 +1,6 @@
 /* Apps as values: every bound of the configuration, thresholds as text, ids. */
 #include "live/key.h"
+#include "unit/protocol/webhook_vectors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +48,11 @@ static void test_app_defaults_are_the_documented_ones(void **state)
 	assert_false(config.callback_set);
 	assert_false(config.token_set);
 	assert_false(config.accounts_required);
-	assert_int_equal(config.keys.count, 0);
+	assert_int_equal(config.keys.count + config.secrets.count + config.signers.count, 0);
+	assert_int_equal(config.secrets.id_next, 1);
+	assert_int_equal(config.signers.id_next, 1);
+	assert_int_equal(config.pause, PAUSE_NONE);
+	assert_false(config.certificate_set);
 }
 
 static void test_app_check_numbers(void **state)
@@ -203,6 +208,88 @@ static void test_app_check_token(void **state)
 	check(&config, NULL);
 	config.token_len = HW_TOKEN_BYTES_MAX + 1;
 	check(&config, "1 to 128 bytes");
+}
+
+static void test_app_check_secrets(void **state)
+{
+	static const struct {
+		bool private_key;
+		const char *text;
+		const char *said;
+	} rows[] = {
+		{false, VECTOR_SECRET, NULL},
+		{false, VECTOR_PRIVATE, "secret must begin with whsec_"},
+		{false, VECTOR_PUBLIC, "secret must begin with whsec_"},
+		{false, "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "secret: "}, /* not a multiple of four characters */
+		{false, "no secret at all", "secret: "},
+		{false, "short", "secret must have 8 to 128 bytes"},
+		{false, "whsec_\tMfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret must be printable"},
+		{true, VECTOR_PRIVATE, NULL},
+		{true, VECTOR_SEED, NULL},
+		{true, VECTOR_SECRET, "private key must begin with whsk_"},
+		{true, VECTOR_SEED_PUBLIC, "private key must begin with whsk_"},
+		{true, "whsk_AAAA", "private key: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct app_config config = good_config();
+
+		app_key_add(rows[i].private_key ? &config.signers : &config.secrets, str_c(rows[i].text), 1000);
+		check(&config, rows[i].said);
+	}
+}
+
+/* The bounds of a list of keys hold for these two as they do for keys of UserSigs. */
+static void test_app_check_lists_of_secrets(void **state)
+{
+	static const char *const texts[] = {VECTOR_SECRET, VECTOR_SEED};
+	static const char *const names[] = {"secrets", "private keys"};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct app_config config = good_config();
+		struct app_keys *keys = i ? &config.signers : &config.secrets;
+
+		while (keys->count < APP_KEY_COUNT_MAX)
+			app_key_add(keys, str_c(texts[i]), 1000);
+		check(&config, NULL);
+		keys->list[3].bytes[0] = 'x'; /* every one is read */
+		check(&config, "");
+		keys->list[3].bytes[0] = 'w';
+		keys->count++;
+		check(&config, names[i]);
+		keys->count--;
+		keys->list[0].id = keys->list[1].id;
+		check(&config, names[i]);
+		keys->list[0].id++;
+		keys->list[2].expire_ms = -1;
+		check(&config, names[i]);
+		keys->list[2].expire_ms = 0;
+		keys->id_next = 0;
+		check(&config, names[i]);
+	}
+}
+
+static void test_app_check_pause(void **state)
+{
+	static const struct {
+		int pause;
+		int64_t pause_ms;
+		const char *said;
+	} rows[] = {
+		{PAUSE_NONE, 0, NULL},	       {PAUSE_OPERATOR, 1, NULL}, {PAUSE_GONE, INT64_MAX, NULL},
+		{APP_PAUSE_COUNT, 1, "pause"}, {-1, 1, "pause"},	  {PAUSE_GONE, -1, "pause"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct app_config config = good_config();
+
+		config.pause = (enum app_pause)rows[i].pause;
+		config.pause_ms = rows[i].pause_ms;
+		check(&config, rows[i].said);
+	}
 }
 
 static void test_app_check_policy(void **state)
@@ -364,6 +451,9 @@ int main(void)
 		cmocka_unit_test(test_app_check_admins),
 		cmocka_unit_test(test_app_check_callback),
 		cmocka_unit_test(test_app_check_token),
+		cmocka_unit_test(test_app_check_secrets),
+		cmocka_unit_test(test_app_check_lists_of_secrets),
+		cmocka_unit_test(test_app_check_pause),
 		cmocka_unit_test(test_app_check_policy),
 		cmocka_unit_test(test_app_thresholds_parse),
 		cmocka_unit_test(test_app_mode_words),

@@ -64,7 +64,7 @@ static void test_step_app_create_ends_when_numbers_are_used_up(void **state)
 
 static void test_step_every_command_of_an_unknown_app_is_refused(void **state)
 {
-	for (enum command_type type = COMMAND_APP_SET; type <= COMMAND_DELIVERY_MARK; type++)
+	for (enum command_type type = COMMAND_APP_SET; type <= COMMAND_CERTIFICATE_DELETE; type++)
 		refuse(*state, world_command(type, APP), HW_UNKNOWN_SDKAPPID);
 }
 
@@ -84,7 +84,7 @@ static void test_step_app_delete_refuses_rooms_and_waiting_callbacks(void **stat
 	delete_app.u.app_delete.force = true;
 	assert_int_equal(run(world, delete_app), HW_OK);
 	assert_null(world_app(world, APP));
-	assert_int_equal(world->callbacks[0].state, WORLD_FAILED);
+	assert_int_equal(world->callbacks[0].state, CALLBACK_FAILED);
 }
 
 static void test_step_app_number_is_never_reused(void **state)
@@ -261,8 +261,8 @@ static void test_step_batch_deletes_and_recreates_an_app_with_waiting_callbacks(
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(batch[i].code, HW_OK);
 	assert_int_equal(batch[4].code, HW_UNKNOWN_SDKAPPID); /* the callback was of the app before */
-	assert_int_equal(world->callbacks[0].state, WORLD_FAILED);
-	assert_int_equal(world->callbacks[1].state, WORLD_PENDING);
+	assert_int_equal(world->callbacks[0].state, CALLBACK_FAILED);
+	assert_int_equal(world->callbacks[1].state, CALLBACK_WAITING);
 	assert_true(world->callbacks[1].id == app_id_make(2, 1));
 	assert_int_equal(state_of(world)->callback_pending, 1);
 	assert_true(world_room(world, 2, STR("r0"))->id == app_id_make(2, 1));
@@ -282,7 +282,7 @@ static void test_step_batch_app_that_lives_within_the_batch_leaves_ended_callbac
 	assert_int_equal(batch[3].code, HW_OK);
 	assert_null(world_app(world, APP));
 	assert_int_equal(world->callback_count, 1);
-	assert_int_equal(world->callbacks[0].state, WORLD_FAILED);
+	assert_int_equal(world->callbacks[0].state, CALLBACK_FAILED);
 	assert_int_equal(world->app_number_next, 2);
 }
 
@@ -519,8 +519,8 @@ static void test_step_marks_end_callbacks_once(void **state)
 	assert_int_equal(run(world, world_mark(APP, app_id_make(1, 1), DELIVERY_DELIVERED)), HW_OK);
 	assert_int_equal(run(world, world_mark(APP, app_id_make(1, 2), DELIVERY_FAILED)), HW_OK);
 	assert_int_equal(state_of(world)->callback_pending, 1);
-	assert_int_equal(world->callbacks[0].state, WORLD_DELIVERED);
-	assert_int_equal(world->callbacks[1].state, WORLD_FAILED);
+	assert_int_equal(world->callbacks[0].state, CALLBACK_DELIVERED);
+	assert_int_equal(world->callbacks[1].state, CALLBACK_FAILED);
 	refuse(world, world_mark(APP, app_id_make(9, 1), DELIVERY_DELIVERED), HW_UNKNOWN_SDKAPPID);
 }
 

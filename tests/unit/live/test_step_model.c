@@ -2,7 +2,7 @@
  *
  * The model knows nothing of sets, levels or stores. It keeps an owner per room id, a count, and for each percentage
  * whether it has alerted; from the manual's sentences it says what each command must answer and which alerts must come.
- * world_run checks besides that each counter equals the rooms that exist. A failure prints the seed and the command. */
+ * world_run checks besides that each counter equals the rooms that exist, and the callbacks that wait. A failure prints the seed and the command. */
 #include "base/mem.h"
 #include "base/random.h"
 #include "unit/live/world.h"
@@ -13,6 +13,8 @@
 #define MODEL_ROOMS 40
 #define MODEL_BATCH_MAX 20
 #define MODEL_COMMANDS 100000
+#define MODEL_REPLAYS 8	     /* ids of one command */
+#define MODEL_ENDED_KEPT 100 /* callbacks that have ended and can be replayed */
 
 struct model_app {
 	uint32_t sdkappid;
@@ -44,8 +46,11 @@ struct model {
 	struct command commands[MODEL_BATCH_MAX];
 	struct app_config configs[MODEL_BATCH_MAX];
 	char room_ids[MODEL_BATCH_MAX][16];
-	bool ended[WORLD_CALLBACKS]; /* a final mark for it was made in this run */
-	uint64_t alerts_total, quota_total, batch;
+	bool ended[WORLD_CALLBACKS];	/* a final mark for it was made in this batch */
+	bool replayed[WORLD_CALLBACKS]; /* it was replayed in this batch */
+	int64_t replay_ids[MODEL_BATCH_MAX][MODEL_REPLAYS + 1];
+	uint64_t replay_counts[MODEL_BATCH_MAX]; /* what a replay must answer */
+	uint64_t alerts_total, quota_total, replays_total, batch;
 };
 
 static const char *const owner_names[] = {"ann", "bob", "cyd"};
@@ -196,9 +201,9 @@ static int model_make_mark_command(struct model *model, struct model_app *app, s
 {
 	for (size_t i = 0; i < model->world.callback_count; i++) {
 		const struct world_callback *callback = &model->world.callbacks[i];
-		enum delivery_mark mark = (enum delivery_mark)prng_below(&model->prng, 3);
+		enum delivery_mark mark = (enum delivery_mark)prng_below(&model->prng, 4);
 
-		if (callback->sdkappid != app->sdkappid || callback->state != WORLD_PENDING || model->ended[i])
+		if (callback->sdkappid != app->sdkappid || callback->state != CALLBACK_WAITING || model->ended[i])
 			continue;
 		*command = world_mark(app->sdkappid, callback->id, mark);
 		if (!app->exists || app_id_number(callback->id) != app->number)
@@ -212,14 +217,48 @@ static int model_make_mark_command(struct model *model, struct model_app *app, s
 	return model_make_switch_command(model, app, command);
 }
 
+/* A replay of random callbacks: any app's, any state, and some that never were. */
+static int model_make_replay_command(struct model *model, struct model_app *app, size_t at)
+{
+	size_t count = prng_below(&model->prng, MODEL_REPLAYS + 1);
+	size_t used = 0;
+
+	for (size_t i = 0; i < count && model->world.callback_count; i++) {
+		size_t pick = prng_below(&model->prng, model->world.callback_count);
+		int64_t id = model->world.callbacks[pick].id;
+		bool twice = false;
+
+		for (size_t j = 0; j < used; j++)
+			twice |= model->replay_ids[at][j] == id;
+		if (twice)
+			continue;
+		model->replay_ids[at][used++] = id;
+		if (!app->exists || app_id_number(id) != app->number || model->replayed[pick] ||
+		    model->world.callbacks[pick].state == CALLBACK_WAITING)
+			continue;
+		model->replayed[pick] = true;
+		app->pending++;
+		model->replay_counts[at]++;
+		model->replays_total++;
+	}
+	model->replay_ids[at][used] = app_id_make(app->number, app->sequence + 1000); /* never was */
+	model->commands[at] = world_command(COMMAND_CALLBACK_REPLAY, app->sdkappid);
+	model->commands[at].u.replay.ids = model->replay_ids[at];
+	model->commands[at].u.replay.count = used < MODEL_REPLAYS ? used + 1 : used;
+	return app->exists ? HW_OK : HW_UNKNOWN_SDKAPPID;
+}
+
 static int model_make_command(struct model *model, size_t at)
 {
 	struct model_app *app = &model->apps[prng_below(&model->prng, MODEL_APPS)];
 	struct command *command = &model->commands[at];
 	uint64_t dice = prng_below(&model->prng, 100);
 
-	if (dice < 80)
+	model->replay_counts[at] = 0;
+	if (dice < 77)
 		return model_make_room_command(model, app, command, model->room_ids[at]);
+	if (dice < 80)
+		return model_make_replay_command(model, app, at);
 	if (dice < 84)
 		return model_make_max_command(model, app, command, &model->configs[at]);
 	if (dice < 87)
@@ -277,18 +316,25 @@ static void model_check_apps(struct model *model)
 	}
 }
 
-/* Forgets ended callbacks, so that the world's array lasts. */
+/* Forgets the oldest callbacks that have ended, so that the world's array lasts. */
 static void model_forget_callbacks(struct model *model)
 {
 	struct world *world = &model->world;
+	size_t ended = 0;
 	size_t keep = 0;
 
 	for (size_t i = 0; i < world->callback_count; i++)
-		if (world->callbacks[i].state == WORLD_PENDING)
+		ended += world->callbacks[i].state != CALLBACK_WAITING;
+	for (size_t i = 0; i < world->callback_count; i++) {
+		if (world->callbacks[i].state == CALLBACK_WAITING || ended <= MODEL_ENDED_KEPT)
 			world->callbacks[keep++] = world->callbacks[i];
+		else
+			ended--;
+	}
 	memset(&world->callbacks[keep], 0, (world->callback_count - keep) * sizeof(world->callbacks[0]));
 	world->callback_count = keep;
 	memset(model->ended, 0, sizeof(model->ended));
+	memset(model->replayed, 0, sizeof(model->replayed));
 }
 
 static void model_run_batch(struct model *model)
@@ -308,6 +354,8 @@ static void model_run_batch(struct model *model)
 			fail_msg("batch %llu, command %zu of type %d answered %d, not %d: %s",
 				 (unsigned long long)model->batch, i, (int)pointers[i]->type, pointers[i]->code,
 				 want[i], pointers[i]->text);
+	for (size_t i = 0; i < count; i++)
+		assert_true(pointers[i]->count == model->replay_counts[i]);
 	model_check_alerts(model);
 	model_forget_callbacks(model);
 }
@@ -333,6 +381,7 @@ static void run_model(enum alert_mode mode, const char *thresholds, uint8_t marg
 	model_check_apps(model);
 	assert_true(model->alerts_total > 500); /* the run met what it is for */
 	assert_true(model->quota_total > 500);
+	assert_true(model->replays_total > 500);
 	mem_free(model);
 }
 

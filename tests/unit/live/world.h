@@ -31,18 +31,18 @@ struct world_room {
 	char info[64];
 };
 
-enum world_callback_state { WORLD_PENDING, WORLD_DELIVERED, WORLD_FAILED };
-
 struct world_callback {
 	int64_t id;
 	uint32_t sdkappid;
-	enum world_callback_state state;
+	enum callback_state state;
 	unsigned threshold;
 	enum hw_platform platform;
 	char client_ip[HW_IP_BYTES_MAX + 1];
 	char body[HW_ALERT_BYTES_MAX];
 	int64_t event_ms;
 	uint32_t attempts;
+	uint32_t replays;
+	int64_t base_ms;
 };
 
 struct world {
@@ -69,6 +69,24 @@ static inline struct world_room *world_room(struct world *world, uint32_t number
 		    str_eq(str_c(world->rooms[i].room_id), room_id))
 			return &world->rooms[i];
 	return NULL;
+}
+
+static inline struct world_callback *world_callback(struct world *world, int64_t id)
+{
+	for (size_t i = 0; i < world->callback_count; i++)
+		if (world->callbacks[i].id == id)
+			return &world->callbacks[i];
+	return NULL;
+}
+
+static inline uint64_t world_waiting_count(const struct world *world, uint32_t number)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < world->callback_count; i++)
+		count += world->callbacks[i].state == CALLBACK_WAITING &&
+			 app_id_number(world->callbacks[i].id) == number;
+	return count;
 }
 
 static inline uint64_t world_room_count(const struct world *world, uint32_t number)
@@ -102,6 +120,13 @@ static inline void world_load(struct world *world, struct live_set *set)
 		room->exists = room->exists_before = true;
 		room->id = room->id_before = found->id;
 		assert_true(str_copy(room->owner, sizeof(room->owner), str_c(found->owner)));
+	}
+	for (struct live_delivery *delivery = set->deliveries; delivery; delivery = delivery->next) {
+		const struct world_callback *found = world_callback(world, delivery->id);
+
+		delivery->exists = found != NULL;
+		if (found)
+			delivery->state = found->state;
 	}
 	set->app_number_next = world->app_number_next;
 }
@@ -149,16 +174,29 @@ static inline void world_take_callback(struct world *world, const struct live_ca
 
 static inline void world_take_mark(struct world *world, const struct delivery_result *mark)
 {
-	for (size_t i = 0; i < world->callback_count; i++) {
-		struct world_callback *callback = &world->callbacks[i];
+	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
+						     [DELIVERY_RETRY] = CALLBACK_WAITING,
+						     [DELIVERY_FAILED] = CALLBACK_FAILED,
+						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
+	struct world_callback *callback = world_callback(world, mark->callback_id);
 
-		if (callback->id != mark->callback_id || callback->state != WORLD_PENDING)
-			continue;
-		callback->attempts = mark->attempts;
-		callback->state = mark->mark == DELIVERY_DELIVERED ? WORLD_DELIVERED
-				  : mark->mark == DELIVERY_FAILED  ? WORLD_FAILED
-								   : WORLD_PENDING;
-	}
+	if (!callback || callback->state != CALLBACK_WAITING)
+		return;
+	callback->attempts = mark->attempts;
+	callback->state = states[mark->mark];
+}
+
+static inline void world_take_replay(struct world *world, const struct live_delivery *delivery)
+{
+	struct world_callback *callback = world_callback(world, delivery->id);
+
+	if (!delivery->replayed)
+		return;
+	assert_non_null(callback);
+	assert_true(callback->state != CALLBACK_WAITING && delivery->state == CALLBACK_WAITING);
+	callback->state = CALLBACK_WAITING;
+	callback->replays++;
+	callback->base_ms = delivery->replay_ms;
 }
 
 static inline void world_take_app(struct world *world, const struct live_app *app)
@@ -170,8 +208,9 @@ static inline void world_take_app(struct world *world, const struct live_app *ap
 		config = *app->config; /* may point into the row */
 	for (size_t i = 0; app->pending_cancelled && i < world->callback_count; i++)
 		if (world->callbacks[i].sdkappid == app->sdkappid &&
-		    world->callbacks[i].id < live_app_cancel_below(app) && world->callbacks[i].state == WORLD_PENDING)
-			world->callbacks[i].state = WORLD_FAILED;
+		    world->callbacks[i].id < live_app_cancel_below(app) &&
+		    world->callbacks[i].state == CALLBACK_WAITING)
+			world->callbacks[i].state = CALLBACK_FAILED;
 	if (live_app_is_gone(app)) {
 		memset(row, 0, sizeof(*row));
 		row = NULL;
@@ -212,13 +251,19 @@ static inline void world_run(struct world *world, struct command **commands, siz
 		world_take_callback(world, &set.callbacks[i]);
 	for (size_t i = 0; i < set.mark_count; i++)
 		world_take_mark(world, set.marks[i]);
+	for (const struct live_delivery *delivery = set.deliveries; delivery; delivery = delivery->next)
+		world_take_replay(world, delivery);
 	for (size_t i = 0; i < set.app_count; i++)
 		world_take_app(world, set.apps[i]);
 	assert_int_equal(set.app_number_used, set.app_number_next != world->app_number_next);
 	world->app_number_next = set.app_number_next;
 	arena_fini(&arena);
-	for (size_t i = 0; i < WORLD_APPS; i++)
-		if (world->apps[i].exists)
-			assert_true(world->apps[i].state.room_count ==
-				    world_room_count(world, world->apps[i].config.number));
+	for (size_t i = 0; i < WORLD_APPS; i++) {
+		const struct world_app *app = &world->apps[i];
+
+		if (!app->exists)
+			continue;
+		assert_true(app->state.room_count == world_room_count(world, app->config.number));
+		assert_true(app->state.callback_pending == world_waiting_count(world, app->config.number));
+	}
 }
