@@ -115,10 +115,12 @@ static const struct setting serve_rows[] = {
 		  "Longest wait between two attempts."),
 	SERVE_ROW("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
 		  "A callback that was not delivered this long after its event ends as failed."),
-	SERVE_ROW("callback.probe_longest", SETTING_DURATION, probe_longest, "1m", 1, SERVE_DAY,
-		  "Longest wait between two probes of a receiver that keeps failing; it starts at callback.retry_first."),
+	SERVE_ROW(
+		"callback.probe_longest", SETTING_DURATION, probe_longest, "1m", 1, SERVE_DAY,
+		"Longest wait between two probes of a receiver that keeps failing; it starts at callback.retry_first."),
 	SERVE_ROW("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
-		  "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is made."),
+		  "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is "
+		  "made."),
 	SERVE_ROW("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
 		  "How long delivered and superseded callbacks are kept; 0 for ever."),
 	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,

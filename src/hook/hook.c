@@ -68,8 +68,10 @@ static void hook_found_waiting(void *context, uint32_t sdkappid, uint32_t failur
 	bool made;
 	struct target *target = target_touch(&hook->targets, sdkappid, &made);
 
-	if (made)
+	if (made) {
 		window_init(&target->window, failures);
+		target->told_open = window_is_open(&target->window); /* by that run */
+	}
 	target_expect(target, clock_steady_ms());
 	target->retry_due_ms = 0;
 }

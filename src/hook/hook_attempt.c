@@ -124,8 +124,10 @@ static void hook_marked(struct mail *mail)
 		hook_park_unmarked(hook, attempt); /* nothing was stored: the row still waits for this mark */
 		return;
 	}
-	hook_count_mark(hook, result);
-	hook_log_mark(hook, attempt);
+	if (attempt->job.command.code == HW_OK) { /* else the app was deleted, and its rows ended with it */
+		hook_count_mark(hook, result);
+		hook_log_mark(hook, attempt);
+	}
 	if (result->mark == DELIVERY_RETRY) {
 		target->empty = false;
 		if (result->due_ms < target->retry_due_ms)
@@ -284,14 +286,15 @@ static void hook_note_outage(struct hook *hook, struct target *target)
 	mem_wipe(&app, sizeof(app)); /* its keys */
 }
 
-/* Says once when an endpoint stops answering, and once when it answers again. */
-static void hook_tell_endpoint(struct hook *hook, const struct target *target, bool was_open, const char *reason)
+/* Says once when an endpoint stops answering, and then once when it answers again. */
+static void hook_tell_endpoint(struct hook *hook, struct target *target, bool was_open, const char *reason)
 {
-	uint64_t held_back;
+	uint64_t held_back = 0;
 
-	if (was_open == window_is_open(&target->window) ||
-	    !log_limit_pass(&hook->endpoint_limit, clock_mono_ms(), &held_back))
+	if (was_open == window_is_open(&target->window) || (was_open && !target->told_open) ||
+	    (!was_open && !log_limit_pass(&hook->endpoint_limit, clock_mono_ms(), &held_back)))
 		return;
+	target->told_open = !was_open;
 	log_event(LOG_LEVEL_WARN, was_open ? "endpoint_recovered" : "endpoint_fails", LOG_U64("app", target->sdkappid),
 		  LOG_C("error", reason), LOG_U64("held_back", held_back));
 }

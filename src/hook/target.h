@@ -23,6 +23,7 @@ struct target {
 	bool retry_turn;      /* the next one shall be one of those */
 	int64_t outage_id;    /* the newest callback when the breaker last closed: up to it alerts waited behind it */
 	struct window window;
+	bool told_open;	    /* the log says that it fails, and not yet that it has recovered */
 	unsigned in_flight; /* requests on the wire */
 	unsigned held;	    /* attempts whose mark is not durable yet, in_flight included */
 	void *attempts;	    /* tree of struct attempt by callback id: `held` of them */

@@ -12,7 +12,7 @@
 
 struct window_policy {
 	unsigned max;		   /* 1 or more */
-	uint64_t probe_first_ms;   /* between the first two probes, 1 or more; doubles */
+	uint64_t probe_first_ms;   /* before the first probe, 1 or more; doubles before each further one */
 	uint64_t probe_longest_ms; /* up to this; minus up to half of it as jitter */
 	uint64_t hold_longest_ms;  /* most that a Retry-After is followed */
 };

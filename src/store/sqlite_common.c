@@ -2,33 +2,42 @@
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
+/* SQLite knows a full disk by ENOSPC alone. */
+static bool sqlite_is_out_of_space(sqlite3 *db)
 {
-	bool ours = !db || sqlite3_errcode(db) != rc; /* we found it, SQLite has not met it */
-	int extended = ours ? rc : sqlite3_extended_errcode(db);
-	const char *text = ours ? sqlite3_errstr(rc) : sqlite3_errmsg(db);
-	enum error_class class;
+	int error = db ? sqlite3_system_errno(db) : 0;
 
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static enum error_class sqlite_error_class(sqlite3 *db, int rc, int extended)
+{
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
-		class = ERR_FULL;
-		break;
+		return ERR_FULL;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		class = ERR_BUSY;
-		break;
+		return ERR_BUSY;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		class = ERR_INTERNAL;
-		break;
+		return ERR_INTERNAL;
 	default:
-		class = extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC ? ERR_INTERNAL : ERR_IO;
-		break;
+		if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
+			return ERR_INTERNAL;
+		return extended == SQLITE_IOERR_WRITE && sqlite_is_out_of_space(db) ? ERR_FULL : ERR_IO;
 	}
-	return error_set(err, class, "SQLite, %s: %s (code %d)", doing, text, extended);
+}
+
+int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
+{
+	int extended = db ? sqlite3_extended_errcode(db) : rc;
+	const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+
+	return error_set(err, sqlite_error_class(db, rc, extended), "SQLite, %s: %s (code %d)", doing, text, extended);
 }
 
 int sqlite_execute(sqlite3 *db, const char *sql, struct error *err)
