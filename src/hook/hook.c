@@ -167,9 +167,12 @@ static int64_t hook_find_due(struct hook *hook, struct target *target, int64_t n
 	if (store_callback_due(hook->reader, target->sdkappid, limit, rows, &count, err))
 		return -1;
 	target->retry_due_ms = INT64_MAX;
+	target->retry_held = false;
 	for (size_t i = 0; i < count; i++) {
-		if (target_holds(target, rows[i].id))
+		if (target_holds(target, rows[i].id)) {
+			target->retry_held = true;
 			continue;
+		}
 		target->retry_due_ms = hook_due_ms(hook, rows[i].due_ms, now_ms);
 		return rows[i].id;
 	}

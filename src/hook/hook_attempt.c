@@ -128,6 +128,10 @@ static void hook_marked(struct mail *mail)
 		hook_count_mark(hook, result);
 		hook_log_mark(hook, attempt);
 	}
+	if (target->retry_held) { /* a replay may have made this very callback wait again while it was held */
+		target->retry_due_ms = 0;
+		target_expect(target, clock_steady_ms());
+	}
 	if (result->mark == DELIVERY_RETRY) {
 		target->empty = false;
 		if (result->due_ms < target->retry_due_ms)

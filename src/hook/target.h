@@ -20,6 +20,7 @@ struct target {
 	int64_t new_cursor;   /* callbacks that were never tried have been taken up to this id */
 	bool new_none;	      /* and there was none behind it */
 	int64_t retry_due_ms; /* when the first of the others is due; 0: not known; INT64_MAX: there is none */
+	bool retry_held;      /* the last look for it met some that are held: look again when one is released */
 	bool retry_turn;      /* the next one shall be one of those */
 	int64_t outage_id;    /* the newest callback when the breaker last closed: up to it alerts waited behind it */
 	struct window window;

@@ -34,8 +34,9 @@ static enum error_class sqlite_error_class(sqlite3 *db, int rc, int extended)
 
 int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
 {
-	int extended = db ? sqlite3_extended_errcode(db) : rc;
-	const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+	bool ours = !db || sqlite3_errcode(db) != rc; /* we found it, SQLite has not met it */
+	int extended = ours ? rc : sqlite3_extended_errcode(db);
+	const char *text = ours ? sqlite3_errstr(rc) : sqlite3_errmsg(db);
 
 	return error_set(err, sqlite_error_class(db, rc, extended), "SQLite, %s: %s (code %d)", doing, text, extended);
 }
