@@ -18,8 +18,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
+#define CLIENT_SOCKETS_PER_FLIGHT 4   /* one kept, and one per family while it connects; with room */
 
 struct http_client {
 	CURLM *multi;
@@ -30,6 +32,7 @@ struct http_client {
 	unsigned in_flight;
 	struct guard guard; /* where options.guard points to, unless that is NULL */
 	struct client_tls_watcher watcher;
+	struct client_sockets sockets;
 };
 
 /* ---- setting up an exchange ---- */
@@ -72,6 +75,17 @@ static size_t client_on_header(char *bytes, size_t size, size_t count, void *con
 	return 0; /* ends the transfer */
 }
 
+/* Is there something to read on a kept connection before anything was asked? It would be taken for the reply to what is
+ * asked next, and a refused callback for one that arrived. curl looks only whether the connection was closed. With TLS it
+ * may be but a session ticket that came late: then a connection was made too many. */
+static bool client_is_stale(const struct http_exchange *exchange, const struct client_ends *ends)
+{
+	long made = 0; /* connections, for this request */
+
+	return curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0 &&
+	       client_sockets_is_readable(exchange->sockets, ends);
+}
+
 /* The request goes out next: the one moment at which curl shows the connection, kept or new, and its TLS. */
 static int client_on_ready(void *context, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
@@ -79,10 +93,8 @@ static int client_on_ready(void *context, char *remote_ip, char *local_ip, int r
 	struct curl_tlssessioninfo *info = NULL;
 	const SSL *ssl = NULL;
 
-	(void)remote_ip; /* curl keeps the addresses for client_finish, as it does when there is no such moment */
-	(void)local_ip;
-	(void)remote_port;
-	(void)local_port;
+	exchange->stale =
+		client_is_stale(exchange, &(struct client_ends){remote_ip, local_ip, remote_port, local_port});
 	exchange->ready = true;
 	if (curl_easy_getinfo(exchange->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
 	    info->backend == CURLSSLBACKEND_OPENSSL)
@@ -90,7 +102,7 @@ static int client_on_ready(void *context, char *remote_ip, char *local_ip, int r
 	exchange->cipher = ssl ? SSL_get_current_cipher(ssl) : NULL;
 	exchange->tls_version = ssl ? SSL_get_version(ssl) : NULL;
 	exchange->tls_of = ssl ? SSL_get_SSL_CTX(ssl) : NULL;
-	return CURL_PREREQFUNC_OK;
+	return exchange->stale ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* There is a TCP connection and the handshake begins: curl sets its mark for that only when the handshake succeeds. */
@@ -115,20 +127,31 @@ static void client_on_alert(void *context, const SSL_CTX *tls, int alert)
 			exchange->alert = alert;
 }
 
-/* Opens the socket that curl will connect to this address, unless the guard refuses it. */
+/* Opens the socket that curl will connect to this address, unless there is a guard that refuses it. */
 static curl_socket_t client_on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct http_exchange *exchange = context;
 	char text[GUARD_TEXT_BYTES_MAX + 1];
+	int fd;
 
 	(void)purpose; /* there is one: a connection */
-	if (!guard_allows(exchange->guard, &address->addr, address->addrlen, text)) {
+	if (exchange->guard && !guard_allows(exchange->guard, &address->addr, address->addrlen, text)) {
 		if (!exchange->refused[0])
 			(void)str_copy(exchange->refused, sizeof(exchange->refused), str_c(text)); /* fits */
 		return CURL_SOCKET_BAD;
 	}
 	exchange->tried = true;
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+	if (fd >= 0)
+		client_sockets_add(exchange->sockets, fd);
+	return fd;
+}
+
+/* Of a connection that may be older than the exchanges there are. */
+static int client_on_close(void *context, curl_socket_t fd)
+{
+	client_sockets_remove(context, fd);
+	return close(fd);
 }
 
 /* What is the same for every request of this handle. curl_easy_setopt fails for these only when curl was built without
@@ -166,10 +189,10 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	CLIENT_SET(CURLOPT_KEYPASSWD, ""); /* else OpenSSL asks the terminal for the password of a client's key */
 	CLIENT_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_timeout_ms);
 	CLIENT_SET(CURLOPT_TIMEOUT_MS, (long)client->options.total_timeout_ms);
-	if (exchange->guard) {
-		CLIENT_SET(CURLOPT_OPENSOCKETFUNCTION, client_on_socket);
-		CLIENT_SET(CURLOPT_OPENSOCKETDATA, exchange);
-	}
+	CLIENT_SET(CURLOPT_OPENSOCKETFUNCTION, client_on_socket);
+	CLIENT_SET(CURLOPT_OPENSOCKETDATA, exchange);
+	CLIENT_SET(CURLOPT_CLOSESOCKETFUNCTION, client_on_close);
+	CLIENT_SET(CURLOPT_CLOSESOCKETDATA, exchange->sockets);
 	if (client->ca_file) {
 		CLIENT_SET(CURLOPT_CAINFO, client->ca_file);
 		CLIENT_SET(CURLOPT_CAPATH, NULL);
@@ -192,6 +215,7 @@ static struct http_exchange *client_take(struct http_client *client)
 		buf_init(&exchange->reply, (size_t)client->options.reply_bytes_max);
 		exchange->guard = client->options.guard;
 		exchange->watcher = &client->watcher;
+		exchange->sockets = &client->sockets;
 		client_head_reset(&exchange->head);
 		rc = client_set_fixed(client, exchange);
 		assert(rc == CURLE_OK); /* http_client_open has tried them */
@@ -216,6 +240,7 @@ static void client_clear(struct http_exchange *exchange)
 	exchange->header_bytes = 0;
 	client_head_reset(&exchange->head);
 	exchange->too_large = false;
+	exchange->stale = false;
 	exchange->ready = false;
 	exchange->handshake_ns = 0;
 	exchange->cipher = NULL;
@@ -291,6 +316,7 @@ int http_client_open(const struct http_client_options *options, struct http_clie
 	client->options = *options;
 	client->options.ca_file = NULL;
 	client->watcher = (struct client_tls_watcher){client_on_alert, client};
+	client_sockets_init(&client->sockets, CLIENT_SOCKETS_PER_FLIGHT * (size_t)options->in_flight_max);
 	if (options->guard) {
 		client->guard = *options->guard;
 		client->options.guard = &client->guard;
@@ -302,6 +328,7 @@ int http_client_open(const struct http_client_options *options, struct http_clie
 	probe->easy = curl_easy_init();
 	buf_init(&probe->reply, 1);
 	probe->guard = client->options.guard;
+	probe->sockets = &client->sockets;
 	if (!client->multi || !probe->easy || client_set_fixed(client, probe) != CURLE_OK ||
 	    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->in_flight_max) != CURLM_OK) {
 		client_free(probe);
@@ -333,7 +360,8 @@ void http_client_close(struct http_client **client_ptr)
 		client_free(exchange);
 	}
 	if (client->multi)
-		(void)curl_multi_cleanup(client->multi); /* nothing is in it any more */
+		(void)curl_multi_cleanup(client->multi); /* nothing is in it any more but kept connections */
+	client_sockets_fini(&client->sockets);
 	mem_free(client->ca_file);
 	mem_free(client);
 	*client_ptr = NULL;
@@ -386,6 +414,7 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 		client_add_header(exchange, request->headers[i]);
 	client_set_keep(exchange, false);
 	client_set_client_cert(exchange, request);
+	(void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 0L); /* plain values do not fail */
 	/* copies or plain pointers: these fail only when memory is out */
 	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
@@ -404,6 +433,19 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 unsigned http_client_in_flight(const struct http_client *client)
 {
 	return client->in_flight;
+}
+
+/* Sends it again, on a connection of its own. */
+static void client_refresh(struct http_client *client, struct http_exchange *exchange)
+{
+	CURLMcode rc = curl_multi_remove_handle(client->multi, exchange->easy);
+
+	assert(rc == CURLM_OK); /* it was in it */
+	exchange->stale = exchange->ready = false;
+	exchange->error[0] = '\0';
+	(void)curl_easy_setopt(exchange->easy, CURLOPT_FRESH_CONNECT, 1L); /* plain values do not fail */
+	rc = curl_multi_add_handle(client->multi, exchange->easy);
+	assert(rc == CURLM_OK); /* as in http_client_submit */
 }
 
 static void client_finish(struct http_client *client, struct http_exchange *exchange, CURLcode rc)
@@ -437,7 +479,10 @@ void http_client_poll(struct http_client *client, int timeout_ms)
 
 		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
 		assert(exchange && message->msg == CURLMSG_DONE);
-		client_finish(client, exchange, rc); /* `message` is gone from here */
+		if (exchange->stale)
+			client_refresh(client, exchange); /* `message` is gone from here, as below */
+		else
+			client_finish(client, exchange, rc);
 		message = curl_multi_info_read(client->multi, &left);
 	}
 }

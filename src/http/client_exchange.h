@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "http/client.h"
 #include "http/client_head.h"
+#include "http/client_sockets.h"
 #include "http/client_tls.h"
 #include "http/guard.h"
 
@@ -23,12 +24,14 @@ struct http_exchange {
 	struct client_head head;
 	bool too_large;
 	bool has_client_cert;	  /* set in the easy handle */
+	bool stale;		  /* something unasked was waiting on the kept connection: it was not used */
 	bool ready;		  /* there was a connection, with its TLS, for the request to go out */
 	const SSL_CTX *tls_of;	  /* the connection's, to know it by; NULL without TLS */
 	int alert;		  /* that the other side sent on it, a fatal one; 0 for none */
 	const SSL_CIPHER *cipher; /* of it, when ready; static, as is the next */
 	const char *tls_version;
 	const struct client_tls_watcher *watcher;
+	struct client_sockets *sockets;
 	const struct guard *guard;		/* NULL for none */
 	bool tried;				/* a socket was opened */
 	char refused[GUARD_TEXT_BYTES_MAX + 1]; /* the first address that the guard refused, and why; "" for none */
