@@ -205,16 +205,18 @@ class Holding:
             self.permits -= 1
             self.held -= 1
             self.changed.notify_all()
-        return self.answer
+            return self.answer
 
     def wait_held(self, count, seconds=20):
         with self.changed:
             assert self.changed.wait_for(lambda: self.held >= count, seconds), f"{self.held} of {count} are held"
 
-    def let_go(self, count=1):
+    def let_go(self):
+        """Lets one of those that are held go."""
         with self.changed:
-            self.permits += count
+            self.permits = 1
             self.changed.notify_all()
+            assert self.changed.wait_for(lambda: self.permits == 0, 20), "none is held"
 
     def let_all_go(self):
         with self.changed:
