@@ -1,0 +1,145 @@
+"""A million callbacks that wait, and one app's hanging receiver among a hundred apps: what others notice is little.
+
+HIGHWATER_WAITING sets how many wait (1,000,000)."""
+
+import os
+import sqlite3
+import time
+
+import pytest
+
+import wire
+from receivers import CREATED, SDKAPPID, all_are, create_many, make_peer, memory_kib, sequence_of
+
+WAITING = int(os.environ.get("HIGHWATER_WAITING", "1000000"))
+START_S = 2
+MEMORY_KIB = 64 * 1024
+
+
+def put_waiting(backend, count):
+    """Makes callbacks that wait in the file of a backend that has stopped: copies of the one that is there, with rising ids
+    and sequences."""
+    with sqlite3.connect(backend.data / "highwater.db") as db:
+        names = [row[1] for row in db.execute("PRAGMA table_info(callbacks)")]
+        values = ", ".join("callbacks.id + n.n" if name == "id" else name for name in names)
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute(
+            f"WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?)"
+            f" INSERT INTO callbacks ({', '.join(names)}) SELECT {values} FROM n, callbacks",
+            (count - 1,),
+        )
+        db.execute("UPDATE app_state SET callback_sequence = callback_sequence + ?, callback_pending = callback_pending + ?",
+                   (count - 1, count - 1))  # fmt: skip
+        assert db.execute("SELECT count(*) FROM callbacks WHERE state = 0").fetchone() == (count,)
+    db.close()
+
+
+@pytest.fixture
+def start_and_measure(make_backend):
+    """Starts a backend; gives how long it took until it was ready, and its memory then."""
+
+    def make(backend):
+        started = time.monotonic()
+        backend.start(60)
+        return time.monotonic() - started, memory_kib(backend, "VmHWM")
+
+    return make
+
+
+def test_million_that_wait_cost_neither_time_nor_memory(make_backend, receiver, start_and_measure):
+    backend = make_backend("--callback-total-timeout", "20s", start=False)
+    backend.start()
+    receiver.down()
+    app = backend.app(MaxRoomCount=10, callback=receiver.url, commands=[CREATED])
+    backend.manage("callback_pause", {"SdkAppid": SDKAPPID}).ok()
+    app.create("r").ok()
+    app.client.close()
+    assert backend.stop() == 0
+    _, idle_kib = start_and_measure(backend)
+    assert backend.stop() == 0
+    put_waiting(backend, WAITING)
+    seconds, kib = start_and_measure(backend)
+    assert seconds < START_S, f"ready after {seconds:.1f} s"
+    assert kib - idle_kib < MEMORY_KIB, f"{kib} KiB, idle {idle_kib}"
+    shown = backend.show()
+    assert (shown["CallbackPending"], shown["CallbackSequence"]) == (WAITING, WAITING)
+
+    backend.manage("callback_resume", {"SdkAppid": SDKAPPID}).ok()  # to a receiver that is down
+    wire.wait(lambda: backend.show()["Endpoint"]["State"] == "open", what="the breaker")
+    started = time.monotonic()
+    page = backend.manage("callback_list", {"SdkAppid": SDKAPPID, "Count": 100}).ok().response
+    assert time.monotonic() - started < 1 and len(page["CallbackList"]) == 100
+    receiver.up()
+    receiver.wait_for(3000, 60)
+    assert memory_kib(backend, "VmHWM") - idle_kib < MEMORY_KIB
+    backend.manage("callback_pause", {"SdkAppid": SDKAPPID}).ok()
+    wire.wait(lambda: backend.show()["CallbackPending"] == WAITING - len(receiver.requests), what="what is under way to end")
+    assert sorted(sequence_of(one) for one in receiver.requests) == list(range(1, len(receiver.requests) + 1)), "each once, in order"
+
+    backend.kill()
+    seconds, kib = start_and_measure(backend)
+    assert seconds < START_S and kib - idle_kib < MEMORY_KIB
+    assert backend.show()["CallbackPending"] == WAITING - len(receiver.requests)
+
+
+# ---- isolation ----
+
+APPS = 99
+ROUNDS = 3
+LAPS = 4
+
+
+class Stopwatch:
+    """For wire.Receiver: when each callback came, by app and sequence."""
+
+    def __init__(self):
+        self.times = {}
+
+    def __call__(self, number, request):
+        self.times[int(request["params"]["SdkAppid"]), sequence_of(request)] = time.monotonic()
+        return 200, {}, wire.OK_REPLY
+
+
+def lap(apps, stopwatch, sequences, receiver):
+    """Creates one room in each app, and gives how long each callback took from the call to the receiver."""
+    started = {}
+    for app in apps:
+        sequences[app.sdkappid] += 1
+        started[app.sdkappid, sequences[app.sdkappid]] = time.monotonic()
+        app.create(f"r{sequences[app.sdkappid]}").ok()
+    receiver.wait_for(sum(sequences.values()))
+    return [stopwatch.times[key] - start for key, start in started.items()]
+
+
+def p99(values):
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+def test_hanging_receiver_of_one_app_slows_no_other_app(make_backend, make_receiver, make_peer):
+    """Rounds with and without new callbacks for the hanging one, in turn. The bound is loose, for a busy machine; bench/callback
+    measures the ratio."""
+    stopwatch = Stopwatch()
+    receiver = make_receiver(stopwatch)
+    hanging = make_peer(lambda connection, request: connection.until_closed())
+    backend = make_backend("--callback-total-timeout", "1s")
+    client = backend.client()
+    apps = [backend.app(SDKAPPID + number, callback=receiver.url, commands=[CREATED]).over(client) for number in range(1, APPS + 1)]
+    sick = backend.app(MaxRoomCount=100000, callback=hanging.url, commands=[CREATED])
+    sequences = {app.sdkappid: 0 for app in apps}
+    lap(apps, stopwatch, sequences, receiver)  # connections are made
+    taken = {False: [], True: []}
+    rooms = 0
+    for number in range(2 * ROUNDS):
+        ill = number % 2 == 1
+        backend.manage("callback_resume" if ill else "callback_pause", {"SdkAppid": SDKAPPID}).ok()
+        if ill:
+            create_many(sick, backend.port, (f"s{rooms + n}" for n in range(200)))
+            rooms += 200
+            wire.wait(lambda: any(row["State"] == "in_flight" for row in backend.callbacks(SdkAppid=SDKAPPID, State="in_flight")))
+        for _ in range(LAPS):
+            taken[ill] += lap(apps, stopwatch, sequences, receiver)
+    without, with_it = p99(taken[False]), p99(taken[True])
+    assert with_it < 2 * without + 0.05, f"p99 {without * 1000:.1f} ms without, {with_it * 1000:.1f} ms with it"
+    assert len(taken[True]) == APPS * LAPS * ROUNDS
+    for app in apps[:5]:
+        assert all(row["Attempts"] == 1 for row in backend.wait_deliveries(all_are("delivered"), app.sdkappid))
