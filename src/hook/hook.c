@@ -15,7 +15,7 @@
  *
  * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
  * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. What was never tried
- * has no deadline, and one found after a restart is believed for at most twice the longest wait.
+ * has no deadline, and deadlines that an earlier run left are at most the longest wait away (hook_open sees to it).
  *
  * Memory: targets (one per app with something waiting) and at most in_flight_max * TARGET_HELD_PER_FLIGHT attempts. */
 #include "base/clock.h"
@@ -148,17 +148,8 @@ static int hook_next_new(struct hook *hook, struct target *target, struct store_
 	return found;
 }
 
-/* When a row is due on this thread's clock; see the story above. */
-static int64_t hook_due_ms(const struct hook *hook, int64_t due_ms, int64_t now_ms)
-{
-	int64_t longest_ms = (int64_t)hook->options.retry.longest_ms;
-
-	/* what this run stored is never later than that, so this is of a run whose clock or settings were others */
-	return due_ms <= now_ms + longest_ms ? due_ms : hook->start_ms + longest_ms;
-}
-
 /* Sets retry_due_ms anew. Returns the id of the first callback with a time that is not under way, 0 for none, or -1. */
-static int64_t hook_find_due(struct hook *hook, struct target *target, int64_t now_ms, struct error *err)
+static int64_t hook_find_due(struct hook *hook, struct target *target, struct error *err)
 {
 	size_t limit = target->held + 1u; /* those under way are still in the store */
 	struct store_due *rows = arena_array(&hook->arena, limit, sizeof(*rows));
@@ -173,7 +164,7 @@ static int64_t hook_find_due(struct hook *hook, struct target *target, int64_t n
 			target->retry_held = true;
 			continue;
 		}
-		target->retry_due_ms = hook_due_ms(hook, rows[i].due_ms, now_ms);
+		target->retry_due_ms = rows[i].due_ms;
 		return rows[i].id;
 	}
 	return 0;
@@ -187,7 +178,7 @@ static int hook_next_due(struct hook *hook, struct target *target, int64_t now_m
 
 	if (target->retry_due_ms == INT64_MAX || (target->retry_due_ms > now_ms && !target->window.draining))
 		return 0;
-	id = hook_find_due(hook, target, now_ms, err);
+	id = hook_find_due(hook, target, err);
 	if (id < 0)
 		return -1;
 	if (id == 0 || (target->retry_due_ms > now_ms && !target->window.draining))
@@ -402,7 +393,6 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 					      .hold_longest_ms = options->retry.longest_ms};
 	hook->held = mem_zalloc(options->in_flight_max * TARGET_HELD_PER_FLIGHT * sizeof(struct attempt *));
 	hook->engine = engine;
-	hook->start_ms = clock_steady_ms();
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;
 	hook->endpoint_limit.interval_ms = 100;
@@ -412,6 +402,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	rc = pthread_mutex_init(&hook->lock, NULL);
 	assert(rc == 0);
 	if (http_client_open(&client, &hook->client, err) ||
+	    store_clip_due(engine_store(engine), clock_steady_ms() + (int64_t)options->retry.longest_ms, err) ||
 	    store_reader_open(engine_store(engine), &hook->reader, err)) {
 		hook_close(&hook);
 		return -1;

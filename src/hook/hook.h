@@ -29,7 +29,8 @@ struct hook_options {
 	struct verdict_policy verdict;
 };
 
-/* Registers with the engine (before engine_start) and opens a reader of its store. */
+/* Registers with the engine (before engine_start: it writes to the store, to bring times of retries within the policy)
+ * and opens a reader of the store. */
 MUST_CHECK int hook_open(const struct hook_options *options, struct engine *engine, struct hook **hook_out,
 			 struct error *err);
 /* Finds what is waiting in the store and starts. After engine_start. */

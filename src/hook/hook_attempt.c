@@ -248,6 +248,7 @@ static void hook_mark(struct hook *hook, struct attempt *attempt, const struct h
 		.http_status = replied ? outcome->http->status : 0,
 		.sent = outcome->http != NULL,
 		.gone = outcome->gone,
+		.url_hash = attempt->url_hash,
 	};
 	(void)str_copy(result->error, sizeof(result->error), str_c(outcome->reason)); /* a reason too long is cut */
 	attempt->log = hook_write_log(hook, attempt, outcome, result->attempt_ms);
@@ -303,13 +304,13 @@ static void hook_tell_endpoint(struct hook *hook, struct target *target, bool wa
 		  LOG_C("error", reason), LOG_U64("held_back", held_back));
 }
 
-/* Is the app's configuration still the one that the attempt was made with? Else what it answered to the old one, "gone",
- * says nothing of the new. */
+/* Is the app's URL still the one that the attempt was made with? Else that the old one is gone says nothing of the new.
+ */
 static bool hook_is_current(struct hook *hook, const struct attempt *attempt)
 {
 	const struct directory_entry *entry =
 		directory_acquire(engine_directory(hook->engine), attempt->target->sdkappid);
-	bool current = entry && entry->generation == attempt->generation;
+	bool current = entry && app_callback_url_hash(&entry->config) == attempt->url_hash;
 
 	directory_release(entry);
 	return current;
@@ -380,7 +381,7 @@ void hook_attempt_start(struct hook *hook, struct target *target, const struct a
 	http.header_count = request.header_count;
 	http.client_cert = target->certificate;
 	http.client_key = target->certificate_key;
-	attempt->generation = target->generation;
+	attempt->url_hash = app_callback_url_hash(config);
 	target_send(&hook->targets, attempt);
 	http_client_submit(hook->client, &http, hook_replied, attempt);
 }

@@ -28,7 +28,6 @@ struct hook {
 	struct attempt *unmarked; /* marks to submit again at remark_ms */
 	int64_t remark_ms;
 	unsigned marking;   /* marks in the engine's hands */
-	int64_t start_ms;   /* on clock_steady_ms, as all that follows */
 	struct arena arena; /* one row, or the ids of one look at the store */
 	struct buf log;	    /* scratch for a callback's log of attempts */
 	struct log_limit trouble_limit;

@@ -384,6 +384,7 @@ static const struct store_ops memory_ops = {
 	.abandon = memory_abandon,
 	.tidy = memory_tidy,
 	.prune = memory_prune,
+	.clip_due = memory_clip_due,
 	.close = memory_close,
 	.reader_open = memory_reader_open,
 };

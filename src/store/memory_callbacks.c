@@ -195,6 +195,20 @@ int memory_prune(struct store *base, const struct store_retention *retention, in
 	return *cursor != 0;
 }
 
+int memory_clip_due(struct store *base, int64_t latest_ms, struct error *err)
+{
+	struct memory_store *store = (struct memory_store *)base;
+
+	(void)err; /* cannot fail */
+	assert(!store->in_batch);
+	pthread_rwlock_wrlock(&store->lock);
+	for (size_t i = 0; i < store->callback_count; i++)
+		if (store->callbacks[i]->state == CALLBACK_WAITING && store->callbacks[i]->due_ms > latest_ms)
+			store->callbacks[i]->due_ms = latest_ms;
+	pthread_rwlock_unlock(&store->lock);
+	return 0;
+}
+
 /* ---- readers ---- */
 
 static struct store_callback memory_copy_callback(struct arena *arena, const struct store_callback *row, bool with_log)

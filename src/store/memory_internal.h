@@ -65,6 +65,7 @@ void memory_load_deliveries(const struct memory_store *store, struct live_set *s
 void memory_write_callbacks(struct memory_store *store, const struct live_set *set);
 void memory_cancel_callbacks(struct memory_store *store, const struct live_app *app);
 void memory_free_callbacks(struct memory_store *store);
+int memory_clip_due(struct store *base, int64_t latest_ms, struct error *err);
 int memory_prune(struct store *base, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
 		 struct error *err);
 

@@ -211,6 +211,17 @@ static int sqlite_prune(struct store *base, const struct store_retention *retent
 	return prune.cursor != 0;
 }
 
+static int sqlite_clip_due(struct store *base, int64_t latest_ms, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int rc;
+
+	assert(!store->in_batch);
+	store_abandon(base); /* as in sqlite_load */
+	rc = sqlite_writer_run_with(&store->writer, SQL_CALLBACK_CLIP, latest_ms);
+	return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, rc, "looking at times of retries", err);
+}
+
 /* ---- checkpoints ---- */
 
 /* Called by SQLite after each commit with the number of frames in the log. */
@@ -307,6 +318,7 @@ static const struct store_ops sqlite_ops = {
 	.abandon = sqlite_abandon,
 	.tidy = sqlite_tidy,
 	.prune = sqlite_prune,
+	.clip_due = sqlite_clip_due,
 	.close = sqlite_close,
 	.reader_open = sqlite_store_reader_open,
 };

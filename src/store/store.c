@@ -30,6 +30,12 @@ int store_prune(struct store *store, const struct store_retention *retention, in
 	return store->ops->prune(store, retention, cursor, removed_out, err);
 }
 
+int store_clip_due(struct store *store, int64_t latest_ms, struct error *err)
+{
+	assert(latest_ms > 0);
+	return store->ops->clip_due(store, latest_ms, err);
+}
+
 uint64_t store_id(const struct store *store)
 {
 	return store->id;

@@ -348,6 +348,32 @@ static void test_store_prune_does_as_the_model_does(void **state)
 	}
 }
 
+static void test_store_clips_what_is_due_too_late(void **state)
+{
+	struct fixture *fixture = *state;
+	static const int64_t due_ms[] = {500, 1000, 1001, INT64_MAX};
+	struct store_due rows[4];
+	struct error err;
+	size_t count;
+
+	fixture_add_app(fixture->store, APP, 1);
+	fixture_add_callbacks(fixture->store, APP, 6, 1); /* the fifth was never tried, the sixth was delivered */
+	for (unsigned i = 0; i < ARRAY_LEN(due_ms); i++) {
+		struct command command = world_mark(APP, app_id_make(1, i + 1), DELIVERY_RETRY);
+
+		command.u.delivery.due_ms = due_ms[i];
+		assert_int_equal(fixture_run(fixture->store, command), HW_OK);
+	}
+	end(fixture, APP, app_id_make(1, 6), DELIVERY_DELIVERED, 0);
+	assert_int_equal(store_clip_due(fixture->store, 1000, &err), 0);
+	assert_int_equal(store_callback_due(fixture->reader, APP, 4, rows, &count, &err), 0);
+	assert_int_equal(count, 4);
+	for (unsigned i = 0; i < ARRAY_LEN(due_ms); i++) {
+		assert_true(rows[i].id == app_id_make(1, i + 1));
+		assert_int_equal(rows[i].due_ms, i ? 1000 : 500);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +387,7 @@ int main(void)
 		WITH_STORE(test_store_prune_removes_those_of_a_deleted_app),
 		WITH_STORE(test_store_prune_within_a_batch_is_a_bug),
 		WITH_STORE(test_store_prune_does_as_the_model_does),
+		WITH_STORE(test_store_clips_what_is_due_too_late),
 	};
 
 	return suite_run(tests, ARRAY_LEN(tests));

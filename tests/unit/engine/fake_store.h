@@ -278,6 +278,11 @@ static inline void fake_close(struct store *base)
 	mem_free(store);
 }
 
+static inline int fake_clip_due(struct store *base, int64_t latest_ms, struct error *err)
+{
+	return store_clip_due(((struct fake_store *)base)->inner, latest_ms, err);
+}
+
 static inline struct fake_store *fake_store_new(void)
 {
 	static const struct store_ops ops = {.load = fake_load,
@@ -285,6 +290,7 @@ static inline struct fake_store *fake_store_new(void)
 					     .abandon = fake_abandon,
 					     .tidy = fake_tidy,
 					     .prune = fake_prune,
+					     .clip_due = fake_clip_due,
 					     .close = fake_close,
 					     .reader_open = fake_reader_open};
 	struct fake_store *store = mem_zalloc(sizeof(*store));

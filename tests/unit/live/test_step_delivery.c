@@ -46,6 +46,7 @@ static void test_step_mark_table(void **state)
 		command.u.delivery.attempt_ms = 900;
 		command.u.delivery.sent = rows[i].sent;
 		command.u.delivery.gone = rows[i].gone;
+		command.u.delivery.url_hash = app_callback_url_hash(&batch->config);
 		batch_begin(batch, &command, 1);
 		batch->app->state.callback_pending = 5;
 		batch->app->state.endpoint = (struct app_endpoint){2, 300, 100};
@@ -129,7 +130,10 @@ static void test_step_gone_keeps_the_time_of_the_first(void **state)
 	struct batch *batch = *state;
 	struct command commands[] = {sent_mark(1, DELIVERY_RETRY, 100), sent_mark(2, DELIVERY_RETRY, 200)};
 
-	commands[0].u.delivery.gone = commands[1].u.delivery.gone = true;
+	for (size_t i = 0; i < 2; i++) {
+		commands[i].u.delivery.gone = true;
+		commands[i].u.delivery.url_hash = app_callback_url_hash(&batch->config);
+	}
 	batch_begin(batch, commands, 2);
 	assert_int_equal(step(batch, 0), HW_OK);
 	assert_int_equal(step(batch, 1), HW_OK);
@@ -169,6 +173,26 @@ static void test_step_pause_and_resume(void **state)
 	assert_int_equal(batch->app->wake, WAKE_NOW);
 }
 
+/* It was sent to the old address, and its mark comes behind the command that set the new one. */
+static void test_step_gone_of_another_url_does_not_pause(void **state)
+{
+	struct batch *batch = *state;
+	struct command commands[] = {at_ms(COMMAND_CALLBACK_UPDATE, 2000), sent_mark(1, DELIVERY_RETRY, 3000),
+				     at_ms(COMMAND_CALLBACK_DELETE, 4000), sent_mark(2, DELIVERY_RETRY, 5000)};
+
+	commands[0].u.callback.url = STR("http://new/");
+	for (size_t i = 1; i < 4; i += 2) {
+		commands[i].u.delivery.gone = true;
+		commands[i].u.delivery.url_hash = app_callback_url_hash(&batch->config);
+	}
+	batch_begin(batch, commands, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(step(batch, i), HW_OK);
+		assert_int_equal(batch->app->config->pause, PAUSE_NONE);
+	}
+	assert_true(endpoint_is(batch, 2, 3000, 0)); /* they failed all the same */
+}
+
 /* The operator's word outlasts a new address, whoever was first. */
 static void test_step_pause_of_what_had_gone_is_the_operators(void **state)
 {
@@ -177,6 +201,7 @@ static void test_step_pause_of_what_had_gone_is_the_operators(void **state)
 				     at_ms(COMMAND_CALLBACK_UPDATE, 4000)};
 
 	commands[1].u.delivery.gone = true;
+	commands[1].u.delivery.url_hash = app_callback_url_hash(&batch->config);
 	commands[2].u.callback.url = STR("http://new/");
 	batch->config.pause = PAUSE_GONE;
 	batch->config.pause_ms = 50;
@@ -485,6 +510,7 @@ int main(void)
 		WITH_BATCH(test_step_mark_of_an_app_that_was_made_anew_is_refused),
 		WITH_BATCH(test_step_gone_keeps_the_time_of_the_first),
 		WITH_BATCH(test_step_pause_and_resume),
+		WITH_BATCH(test_step_gone_of_another_url_does_not_pause),
 		WITH_BATCH(test_step_pause_of_what_had_gone_is_the_operators),
 		WITH_BATCH(test_step_resume_of_what_is_not_paused_wakes),
 		WITH_BATCH(test_step_callbacks_are_stored_while_paused),
