@@ -6,11 +6,16 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* SQLite knows a full disk by ENOSPC alone. */
+/* SQLite knows a full disk by ENOSPC alone. What the system said is asked of the file that is written, the log: the
+ * connection's own memory of it is not set by a COMMIT. */
 static bool sqlite_is_out_of_space(sqlite3 *db)
 {
-	int error = db ? sqlite3_system_errno(db) : 0;
+	sqlite3_file *file = NULL;
+	int error = 0;
 
+	if (!db || sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file ||
+	    !file->pMethods || file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK)
+		return false;
 	return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 

@@ -80,7 +80,7 @@ def resume(backend):
 
 def refused_for_the_disk(reply, disk):
     """100001, and the reason. A limit of the process is for SQLite no full disk but a write that fails."""
-    reply.refused(100001, "nothing was stored", "disk is full" if isinstance(disk, SmallDisk) else "store failed")
+    reply.refused(100001, "nothing was stored", "disk is full")
 
 
 def batches_failed(backend):
