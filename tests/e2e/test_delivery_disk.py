@@ -78,8 +78,8 @@ def resume(backend):
     return backend.manage("callback_resume", {"SdkAppid": SDKAPPID})
 
 
-def refused_for_the_disk(reply, disk):
-    """100001, and the reason. A limit of the process is for SQLite no full disk but a write that fails."""
+def refused_for_the_disk(reply):
+    """100001, and the reason."""
     reply.refused(100001, "nothing was stored", "disk is full")
 
 
@@ -128,7 +128,7 @@ def test_creations_are_refused_with_the_reason_and_go_on_later(make_full):
     create_many(app, backend.port, (f"r{number}" for number in range(100)))
     disk.fill()
     for number in range(10):
-        refused_for_the_disk(app.create(f"late{number}"), disk)
+        refused_for_the_disk(app.create(f"late{number}"))
     assert app.info("r7")["RoomId"] == "r7", "what is there can be read"
     assert backend.show()["RoomCount"] == 100 and backend.child.poll() is None
     assert batches_failed(backend) > 0
@@ -144,8 +144,8 @@ def test_what_is_stored_is_sent_once_while_its_outcome_cannot_be_stored(waiting,
     holding.let_all_go()
     receiver.wait_for(20)
     wait_stored_in_vain(backend)
-    refused_for_the_disk(app.create("late"), disk)
-    refused_for_the_disk(backend.manage("callback_pause", {"SdkAppid": SDKAPPID}), disk)
+    refused_for_the_disk(app.create("late"))
+    refused_for_the_disk(backend.manage("callback_pause", {"SdkAppid": SDKAPPID}))
     assert all_are("in_flight")(backend.deliveries()), "none is noted"
     assert times_sent(receiver.requests) == dict.fromkeys(range(1, 21), 1)
     disk.free()
