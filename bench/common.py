@@ -1,4 +1,4 @@
-"""What the programs in this folder share: the backend under measurement, wrk, and tables."""
+"""What the programs in this folder share: the backend under measurement, the two ends of a callback, and tables."""
 
 import argparse
 import http.client
@@ -48,12 +48,12 @@ class Program:
         while not port_file.exists():
             if self.child.poll() is not None or time.monotonic() > deadline:
                 fail(f"{name} did not start")
-            time.sleep(0.01)
+            time.sleep(0.001)
         self.port = int(port_file.read_text())
 
-    def rss_kib(self):
+    def rss_kib(self, field="VmRSS"):
         for line in pathlib.Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(f"{field}:"):
                 return int(line.split()[1])
         return 0
 
@@ -63,8 +63,8 @@ class Program:
 
 
 class Backend(Program):
-    def __init__(self, binary, folder):
-        super().__init__(binary, folder, "serve", "--data-dir", str(folder / "data"), *RATES_OFF, *LOOPBACK)
+    def __init__(self, binary, folder, *arguments):
+        super().__init__(binary, folder, "serve", "--data-dir", str(folder / "data"), *RATES_OFF, *LOOPBACK, *arguments)
         self.binary = binary
         self.queries = {}
 
@@ -80,7 +80,11 @@ class Backend(Program):
         query = f"?sdkappid={sdkappid}&identifier=administrator&usersig={sig}&random=1&contenttype=json"
         self.queries[sdkappid] = query
         if callback:
-            post(self.port, f"/v4/live_config/set_callback{query}", {"Url": callback, "CallbackCommandList": [ALERT]})
+            self.set_callback(sdkappid, callback)
+
+    def set_callback(self, sdkappid, url, command="set_callback"):
+        path = f"/v4/live_config/{command}{self.queries[sdkappid]}"
+        post(self.port, path, {"Url": url, "CallbackCommandList": [ALERT]})
 
     def path(self, sdkappid, command="create_room"):
         return f"/v4/live_engine_http_srv/{command}{self.queries[sdkappid]}"
@@ -95,6 +99,42 @@ class Backend(Program):
         return sum(file.stat().st_size for file in (self.folder / "data").iterdir())
 
 
+class Ends:
+    """bench/alerts.c, running."""
+
+    def __init__(self, program, backend, folder):
+        self.child = subprocess.Popen([program, str(backend.port), folder / "leaf.pem", folder / "leaf.key"],
+                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        self.url = f"https://127.0.0.1:{self.answer()['port']}/callback"
+
+    def tell(self, *words):
+        self.child.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.child.stdin.flush()
+
+    def answer(self):
+        line = self.child.stdout.readline()
+        if not line:
+            fail("alerts ended")
+        return json.loads(line)
+
+    def ask(self, *words):
+        self.tell(*words)
+        return self.answer()
+
+    def stop(self):
+        self.child.stdin.close()
+        self.child.wait(60)
+
+
+def build_ends(folder):
+    """The program, and a certificate for 127.0.0.1."""
+    program = folder / "alerts"
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", program, HERE / "alerts.c", "-lssl", "-lcrypto"], check=True)
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench -keyout leaf.key -out leaf.pem"
+    subprocess.run([*words.split(), "-addext", "subjectAltName=IP:127.0.0.1"], cwd=folder, check=True, capture_output=True)
+    return program
+
+
 def print_table(title, heads, rows, markdown):
     print(f"\n{title}\n" if not markdown else f"\n{title}\n\n| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
     if markdown:
@@ -106,15 +146,15 @@ def print_table(title, heads, rows, markdown):
         print("  ".join(str(cell).rjust(width) for cell, width in zip(row, widths)))
 
 
-def options_of(description, quick):
-    """The command line; ends the program when wrk or the binary is missing."""
+def options_of(description, quick, needs="wrk"):
+    """The command line; ends the program when the binary or the tool that it needs is missing."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--markdown", action="store_true", help="print tables for docs/performance.md")
     parser.add_argument("--binary", default=str(HERE.parent / "build" / "release" / "bin" / "highwater"))
     options = parser.parse_args()
-    if not shutil.which("wrk"):
-        fail("wrk is missing: run scripts/install-deps bench")
+    if needs and not shutil.which(needs):
+        fail(f"{needs} is missing: run scripts/install-deps build bench")
     if not os.access(options.binary, os.X_OK):
         fail(f"{options.binary} is missing: run scripts/build release")
     options.binary = os.path.abspath(options.binary)

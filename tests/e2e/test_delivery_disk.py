@@ -84,7 +84,7 @@ def refused_for_the_disk(reply):
 
 
 def batches_failed(backend):
-    return backend.log().count("batch_failed")
+    return backend.log().count("batch_failed class=full")
 
 
 def wait_stored_in_vain(backend):

@@ -141,7 +141,7 @@ def check_attempt(attempt, fault, peer):
     assert attempt["Tls"] == ""
     assert 0 < attempt["TotalTime"] < 1_500_000, "the limit is half a second"
     if fault.outcome == "timeout":
-        assert attempt["TotalTime"] >= 400_000
+        assert attempt["TotalTime"] >= 380_000, "timers may end a little early"
 
 
 def test_other_apps_notice_nothing(world):
