@@ -310,7 +310,7 @@ static bool hook_is_current(struct hook *hook, const struct attempt *attempt)
 {
 	const struct directory_entry *entry =
 		directory_acquire(engine_directory(hook->engine), attempt->target->sdkappid);
-	bool current = entry && app_callback_url_hash(&entry->config) == attempt->url_hash;
+	bool current = entry && live_callback_url_hash(&entry->config) == attempt->url_hash;
 
 	directory_release(entry);
 	return current;
@@ -381,7 +381,7 @@ void hook_attempt_start(struct hook *hook, struct target *target, const struct a
 	http.header_count = request.header_count;
 	http.client_cert = target->certificate;
 	http.client_key = target->certificate_key;
-	attempt->url_hash = app_callback_url_hash(config);
+	attempt->url_hash = live_callback_url_hash(config);
 	target_send(&hook->targets, attempt);
 	http_client_submit(hook->client, &http, hook_replied, attempt);
 }

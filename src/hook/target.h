@@ -51,7 +51,7 @@ struct attempt {
 	uint32_t base_attempts; /* as the two below: the schedule's start */
 	int64_t base_ms;
 	int64_t attempt_ms;	       /* of the one before */
-	uint64_t url_hash;	       /* app_callback_url_hash of where it was sent */
+	uint64_t url_hash;	       /* live_callback_url_hash of where it was sent */
 	bool probe;		       /* sent while the breaker was open */
 	bool on_wire_failing;	       /* the target was failing when it went out */
 	struct str log;		       /* owned: what the mark stores; empty before */

@@ -1,6 +1,5 @@
 /* Apps as values; see app.h. */
 #include "live/app.h"
-#include "base/random.h"
 
 #include <highwater/webhook.h>
 
@@ -204,13 +203,6 @@ bool app_is_admin(const struct app_config *config, struct str identifier)
 bool app_callback_on(const struct app_config *config, enum hw_callback command)
 {
 	return config->callback_set && (config->callback_commands >> command & 1) != 0;
-}
-
-uint64_t app_callback_url_hash(const struct app_config *config)
-{
-	const struct hash_key key = {0, 0}; /* whoever makes two URLs collide gains a pause of his own callbacks */
-
-	return hash_bytes(key, config->callback_url, str_c(config->callback_url).len);
 }
 
 struct secret app_key_newest(const struct app_keys *keys)

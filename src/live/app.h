@@ -128,8 +128,6 @@ MUST_CHECK int alert_thresholds_parse(struct str text, struct alert_policy *poli
 bool app_identifier_ok(struct str identifier);
 bool app_is_admin(const struct app_config *config, struct str identifier);
 bool app_callback_on(const struct app_config *config, enum hw_callback command);
-/* Tells one callback URL from another, in this process. */
-uint64_t app_callback_url_hash(const struct app_config *config);
 /* The newest key, expired or not; empty when there is none. */
 struct secret app_key_newest(const struct app_keys *keys);
 /* Key `index` of the list. */

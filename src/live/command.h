@@ -94,7 +94,7 @@ struct delivery_result {
 	char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* "" when delivered */
 	bool sent;				  /* a request went out: the outcome tells of the endpoint */
 	bool gone;				  /* the endpoint answered 410: it is paused */
-	uint64_t url_hash;			  /* app_callback_url_hash of what was sent, when gone */
+	uint64_t url_hash;			  /* live_callback_url_hash of what was sent, when gone */
 	struct str log; /* the attempts made, as hook/log.h writes them; ptr NULL: as it was */
 };
 

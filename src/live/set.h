@@ -138,6 +138,9 @@ struct live_delivery *live_set_delivery(const struct live_set *set, int64_t id);
 void live_room_add_item(struct live_set *set, struct live_room *room, enum item_kind kind, struct live_item **last,
 			struct live_item item);
 
+/* Tells one callback URL from another. */
+uint64_t live_callback_url_hash(const struct app_config *config);
+
 /* Rules for stores, so that each writes the same difference. */
 bool live_app_is_new(const struct live_app *app);  /* insert config and state */
 bool live_app_is_gone(const struct live_app *app); /* delete the row of number_before */

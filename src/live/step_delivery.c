@@ -58,7 +58,7 @@ void step_delivery_mark(struct live_set *set, struct live_app *app, struct comma
 	else if (result->sent)
 		step_note_failure(app, result);
 	/* The mark may come behind a command that has set another URL: that one did not answer. */
-	if (result->gone && app->config->callback_set && app_callback_url_hash(app->config) == result->url_hash)
+	if (result->gone && app->config->callback_set && live_callback_url_hash(app->config) == result->url_hash)
 		step_pause(set, app, PAUSE_GONE, result->attempt_ms);
 	step_ok(command, app);
 }

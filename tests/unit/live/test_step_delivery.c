@@ -46,7 +46,7 @@ static void test_step_mark_table(void **state)
 		command.u.delivery.attempt_ms = 900;
 		command.u.delivery.sent = rows[i].sent;
 		command.u.delivery.gone = rows[i].gone;
-		command.u.delivery.url_hash = app_callback_url_hash(&batch->config);
+		command.u.delivery.url_hash = live_callback_url_hash(&batch->config);
 		batch_begin(batch, &command, 1);
 		batch->app->state.callback_pending = 5;
 		batch->app->state.endpoint = (struct app_endpoint){2, 300, 100};
@@ -132,7 +132,7 @@ static void test_step_gone_keeps_the_time_of_the_first(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		commands[i].u.delivery.gone = true;
-		commands[i].u.delivery.url_hash = app_callback_url_hash(&batch->config);
+		commands[i].u.delivery.url_hash = live_callback_url_hash(&batch->config);
 	}
 	batch_begin(batch, commands, 2);
 	assert_int_equal(step(batch, 0), HW_OK);
@@ -183,7 +183,7 @@ static void test_step_gone_of_another_url_does_not_pause(void **state)
 	commands[0].u.callback.url = STR("http://new/");
 	for (size_t i = 1; i < 4; i += 2) {
 		commands[i].u.delivery.gone = true;
-		commands[i].u.delivery.url_hash = app_callback_url_hash(&batch->config);
+		commands[i].u.delivery.url_hash = live_callback_url_hash(&batch->config);
 	}
 	batch_begin(batch, commands, 4);
 	for (size_t i = 0; i < 4; i++) {
@@ -201,7 +201,7 @@ static void test_step_pause_of_what_had_gone_is_the_operators(void **state)
 				     at_ms(COMMAND_CALLBACK_UPDATE, 4000)};
 
 	commands[1].u.delivery.gone = true;
-	commands[1].u.delivery.url_hash = app_callback_url_hash(&batch->config);
+	commands[1].u.delivery.url_hash = live_callback_url_hash(&batch->config);
 	commands[2].u.callback.url = STR("http://new/");
 	batch->config.pause = PAUSE_GONE;
 	batch->config.pause_ms = 50;
