@@ -100,8 +100,8 @@ static int callbacks_tell_replayed(const struct cli_line *line, int64_t total)
 	if (line->argument_count && total == 0)
 		return cli_fail(
 			line, CLI_REFUSED,
-			"nothing was replayed: the callback still waits to be delivered, or is in another state; "
-			"`highwater callback attempts` shows it");
+			"nothing was replayed: the callback still waits to be delivered, is in another state than was "
+			"asked for, or its app was deleted; `highwater callback attempts` shows it");
 	if (!printed) /* standard output is all there is */
 		(void)printf("replayed %" PRId64 " %s\n", total, total == 1 ? "callback" : "callbacks");
 	return CLI_DONE;

@@ -344,6 +344,7 @@ static void hook_replied(void *context, const struct http_result *http)
 	verdict_judge(&hook->options.verdict, http, &verdict);
 	verdict.gone = verdict.gone && hook_is_current(hook, attempt);
 	target_settle(&hook->targets, attempt, verdict.delivered ? STATE_DELIVERED : STATE_SCHEDULED);
+	attempt->target->slow = http->duration_us > (int64_t)hook->options.total_timeout_ms * 1000 / HOOK_SLOW_SHARE;
 	hook_learn(hook, attempt, &verdict);
 	hook_mark(hook, attempt,
 		  &(struct hook_outcome){.mark = verdict.delivered ? DELIVERY_DELIVERED : DELIVERY_RETRY,

@@ -10,6 +10,7 @@
 
 #define HOOK_HINT_COUNT_MAX 1024
 #define HOOK_POLL_MS_MAX 1000
+#define HOOK_SLOW_SHARE 5  /* an attempt is slow that takes longer than this part of total_timeout_ms */
 #define HOOK_REMARK_MS 200 /* before a mark that could not be stored is tried again */
 
 struct hook_hint {

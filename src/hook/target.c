@@ -137,10 +137,10 @@ void target_send(struct target_table *table, struct attempt *attempt)
 
 	delivery_move(&attempt->state, STATE_IN_FLIGHT);
 	attempt->probe = window_is_open(&target->window);
-	attempt->on_wire_failing = target->window.failures > 0;
+	attempt->on_wire_lagging = target_lags(target);
 	target->in_flight++;
 	table->in_flight++;
-	table->failing_in_flight += attempt->on_wire_failing;
+	table->lagging_in_flight += attempt->on_wire_lagging;
 }
 
 void target_settle(struct target_table *table, struct attempt *attempt, enum delivery_state state)
@@ -149,15 +149,20 @@ void target_settle(struct target_table *table, struct attempt *attempt, enum del
 	delivery_move(&attempt->state, state);
 	attempt->target->in_flight--;
 	table->in_flight--;
-	table->failing_in_flight -= attempt->on_wire_failing;
+	table->lagging_in_flight -= attempt->on_wire_lagging;
+}
+
+bool target_lags(const struct target *target)
+{
+	return target->window.failures > 0 || target->slow;
 }
 
 bool target_may_send(const struct target_table *table, const struct target *target, unsigned flight_max, int64_t now_ms)
 {
-	unsigned failing_max = flight_max > 1 ? flight_max / 2 : 1;
+	unsigned lagging_max = flight_max > 1 ? flight_max / 2 : 1;
 
 	return window_allows(&target->window, target->in_flight, now_ms) && table->in_flight < flight_max &&
-	       (target->window.failures == 0 || table->failing_in_flight < failing_max);
+	       (!target_lags(target) || table->lagging_in_flight < lagging_max);
 }
 
 int64_t target_due_ms(const struct target *target)

@@ -3,8 +3,8 @@
  * look in the store next, and the attempts under way; never the backlog, which stays parked in the store and is read
  * one by one. So one app's dead receiver costs a bounded amount of memory and of the delivery thread's connections.
  *
- * Targets whose last attempt failed together get at most half of all requests, so that any number of dead receivers
- * leaves the other half to those that live. Threads: the delivery thread's. */
+ * Targets that lag, because their last attempt failed or was slow, together get at most half of all requests, so that
+ * any number of dead or slow receivers leaves the other half to the others. Threads: the delivery thread's. */
 #include "engine/engine.h"
 #include "hook/request.h"
 #include "hook/window.h"
@@ -24,6 +24,7 @@ struct target {
 	bool retry_turn;      /* the next one shall be one of those */
 	int64_t outage_id;    /* the newest callback when the breaker last closed: up to it alerts waited behind it */
 	struct window window;
+	bool slow;	    /* its last attempt took long, however it ended */
 	bool told_open;	    /* the log says that it fails, and not yet that it has recovered */
 	unsigned in_flight; /* requests on the wire */
 	unsigned held;	    /* attempts whose mark is not durable yet, in_flight included */
@@ -53,7 +54,7 @@ struct attempt {
 	int64_t attempt_ms;	       /* of the one before */
 	uint64_t url_hash;	       /* live_callback_url_hash of where it was sent */
 	bool probe;		       /* sent while the breaker was open */
-	bool on_wire_failing;	       /* the target was failing when it went out */
+	bool on_wire_lagging;	       /* the target lagged when it went out */
 	struct str log;		       /* owned: what the mark stores; empty before */
 	size_t held_index;	       /* the delivery thread's, see hook_in_flight */
 	struct attempt *next_unmarked; /* list of those whose mark could not be queued or stored */
@@ -65,7 +66,7 @@ struct target_table {
 	unsigned count;
 	unsigned in_flight; /* sums over the targets */
 	unsigned held;
-	unsigned failing_in_flight; /* of in_flight: sent to targets that were failing */
+	unsigned lagging_in_flight; /* of in_flight: sent to targets that lagged */
 };
 
 /* The app's target. `made_out` (may be NULL) tells whether it was made now: with a window of 1, and nothing known of
@@ -87,7 +88,9 @@ void target_release(struct target_table *table, struct attempt *attempt);
 void target_send(struct target_table *table, struct attempt *attempt);
 /* Its request has ended: from in flight to how it ended, with the counts. */
 void target_settle(struct target_table *table, struct attempt *attempt, enum delivery_state state);
-/* True when a request may go out to the target: its window, `flight_max` over all, half of that for failing ones. */
+/* Its last attempt failed or was slow. */
+bool target_lags(const struct target *target);
+/* True when a request may go out to the target: its window, `flight_max` over all, half of that for those that lag. */
 bool target_may_send(const struct target_table *table, const struct target *target, unsigned flight_max,
 		     int64_t now_ms);
 /* When the target wants to be served next. */

@@ -192,8 +192,9 @@ static void test_target_send_notes_what_the_endpoint_was_then(void **state)
 {
 	static const struct {
 		unsigned failures;
-		bool failing, probe;
-	} rows[] = {{0, false, false}, {1, true, false}, {2, true, false}, {3, true, true}, {9, true, true}};
+		bool slow, lags, probe;
+	} rows[] = {{0, false, false, false}, {1, false, true, false}, {2, false, true, false}, {3, false, true, true},
+		    {9, false, true, true},   {0, true, true, false},  {3, true, true, true}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -203,13 +204,15 @@ static void test_target_send_notes_what_the_endpoint_was_then(void **state)
 		struct attempt *attempt;
 
 		window_init(&target->window, rows[i].failures);
+		target->slow = rows[i].slow;
 		attempt = target_hold(&table, target, &row);
 		target_send(&table, attempt);
 		assert_int_equal(attempt->probe, rows[i].probe);
-		assert_int_equal(table.failing_in_flight, rows[i].failing);
+		assert_int_equal(table.lagging_in_flight, rows[i].lags);
 		window_delivered(&target->window, &policy); /* counted as it went out, whatever it became since */
+		target->slow = !rows[i].slow;
 		target_settle(&table, attempt, STATE_DELIVERED);
-		assert_int_equal(table.failing_in_flight, 0);
+		assert_int_equal(table.lagging_in_flight, 0);
 		target_release(&table, attempt);
 		target_remove(&table, target);
 	}
