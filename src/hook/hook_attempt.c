@@ -18,6 +18,7 @@ struct hook_outcome {
 	const struct http_result *http; /* NULL when nothing was sent */
 	uint64_t asked_ms;		/* Retry-After */
 	bool gone;
+	bool endpoint_fine; /* as in struct delivery_result */
 	const char *reason;
 };
 
@@ -248,6 +249,7 @@ static void hook_mark(struct hook *hook, struct attempt *attempt, const struct h
 		.http_status = replied ? outcome->http->status : 0,
 		.sent = outcome->http != NULL,
 		.gone = outcome->gone,
+		.endpoint_fine = outcome->endpoint_fine,
 		.url_hash = attempt->url_hash,
 	};
 	(void)str_copy(result->error, sizeof(result->error), str_c(outcome->reason)); /* a reason too long is cut */
@@ -316,6 +318,13 @@ static bool hook_is_current(struct hook *hook, const struct attempt *attempt)
 	return current;
 }
 
+/* A callback that is refused again by a receiver that answers: the endpoint is fine, and others must not wait for a
+ * probe because of it. As a probe it does tell that there is no recovery yet. */
+static bool hook_is_refused_again(const struct attempt *attempt, const struct verdict *verdict)
+{
+	return verdict->refused && attempt->attempts > attempt->base_attempts && !attempt->probe;
+}
+
 static void hook_learn(struct hook *hook, const struct attempt *attempt, const struct verdict *verdict)
 {
 	struct target *target = attempt->target;
@@ -328,6 +337,8 @@ static void hook_learn(struct hook *hook, const struct attempt *attempt, const s
 
 	if (verdict->delivered)
 		window_delivered(&target->window, &hook->window);
+	else if (hook_is_refused_again(attempt, verdict))
+		target->window.draining = false; /* it would be tried again at once, and again */
 	else
 		window_failed(&target->window, &hook->window, &failure, clock_steady_ms());
 	if (was_open && !window_is_open(&target->window))
@@ -351,6 +362,7 @@ static void hook_replied(void *context, const struct http_result *http)
 					 .http = http,
 					 .asked_ms = verdict.asked_ms,
 					 .gone = verdict.gone,
+					 .endpoint_fine = hook_is_refused_again(attempt, &verdict),
 					 .reason = verdict.reason});
 }
 

@@ -41,12 +41,15 @@ void verdict_judge(const struct verdict_policy *policy, const struct http_result
 	} else if (result->status < 200 || result->status > 299) {
 		out->slow_down = result->status == 429 || result->status == 503;
 		out->gone = result->status == 410;
+		out->refused = result->status >= 400 && result->status <= 499 && result->status != 408 && !out->gone &&
+			       !out->slow_down;
 		VERDICT_REASON(out, "HTTP status %d%s", result->status,
 			       result->status >= 300 && result->status <= 399 ? ": redirects are not followed"
 			       : out->gone				      ? ": gone"
 									      : "");
 	} else {
 		verdict_judge_reply(policy, result->body, out);
+		out->refused = !out->delivered;
 	}
 	if (!out->delivered && result->retry_after_s > 0)
 		out->asked_ms =

@@ -15,10 +15,11 @@ struct verdict_policy {
 };
 
 struct verdict {
-	bool delivered;				   /* else to be tried again: only time ends a callback */
-	bool slow_down;				   /* status 429 or 503 */
-	bool gone;				   /* status 410 */
-	uint64_t asked_ms;			   /* Retry-After of a reply that was no delivery; 0 for none */
+	bool delivered;	   /* else to be tried again: only time ends a callback */
+	bool refused;	   /* it answered, with a 2xx or 4xx, that it does not take this callback: it is alive */
+	bool slow_down;	   /* status 429 or 503 */
+	bool gone;	   /* status 410 */
+	uint64_t asked_ms; /* Retry-After of a reply that was no delivery; 0 for none */
 	char reason[DELIVERY_ERROR_BYTES_MAX + 1]; /* one line for people; "" when delivered without remark */
 };
 

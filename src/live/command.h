@@ -92,7 +92,8 @@ struct delivery_result {
 	int64_t attempt_ms;			  /* when this attempt ended */
 	int32_t http_status;			  /* 0 when no reply came */
 	char error[DELIVERY_ERROR_BYTES_MAX + 1]; /* "" when delivered */
-	bool sent;				  /* a request went out: the outcome tells of the endpoint */
+	bool sent;				  /* a request went out */
+	bool endpoint_fine;			  /* of a failure: it tells nothing of the endpoint */
 	bool gone;				  /* the endpoint answered 410: it is paused */
 	uint64_t url_hash;			  /* live_callback_url_hash of what was sent, when gone */
 	struct str log; /* the attempts made, as hook/log.h writes them; ptr NULL: as it was */

@@ -55,7 +55,7 @@ void step_delivery_mark(struct live_set *set, struct live_app *app, struct comma
 	}
 	if (result->sent && result->mark == DELIVERY_DELIVERED)
 		step_note_delivery(app, result);
-	else if (result->sent)
+	else if (result->sent && !result->endpoint_fine)
 		step_note_failure(app, result);
 	/* The mark may come behind a command that has set another URL: that one did not answer. */
 	if (result->gone && app->config->callback_set && live_callback_url_hash(app->config) == result->url_hash)

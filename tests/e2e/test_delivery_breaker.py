@@ -158,6 +158,21 @@ def test_one_that_always_fails_among_good_ones_does_not_open_the_breaker(make_ba
     assert backend.show()["Endpoint"]["State"] != "open"
 
 
+@pytest.mark.parametrize("refusal", [(200, {}, b'{"ActionStatus":"FAIL","ErrorCode":1}'), (400, {}, b""), (200, {}, b"no")])
+def test_one_that_is_refused_for_ever_does_not_make_others_wait_for_a_probe(make_backend, make_receiver, refusal):
+    """Nothing else is sent meanwhile: its own retries alone would open the breaker."""
+    backend = make_backend(*"--callback-probe-longest 1h --callback-retry-longest 50ms".split())
+    receiver = make_receiver(lambda number, request: refusal if sequence_of(request) == 1 else (200, {}, wire.OK_REPLY))
+    app = every_room(backend, receiver)
+    app.create("poison").ok()
+    receiver.wait_for(6)
+    assert (backend.show()["Endpoint"]["State"], backend.show()["Endpoint"]["Failures"]) == ("failing", 1)
+    app.create("good").ok()
+    backend.wait_deliveries(lambda rows: rows[1]["State"] == "delivered", seconds=10)
+    assert backend.show()["Endpoint"]["State"] == "ok"
+    assert "endpoint_fails" not in backend.log()
+
+
 def test_new_and_retried_ones_take_turns(make_backend, make_receiver):
     switch = Switch((500, LATER, b""))
     receiver = make_receiver(switch)

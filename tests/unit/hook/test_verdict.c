@@ -186,10 +186,38 @@ static void test_verdict_reason_is_printable_whatever_came(void **state)
 	assert_string_equal(verdict.reason, "broken: line?break??");
 }
 
+/* Alive, and not willing: it answered a 2xx or 4xx that is no word about itself. */
+static void test_verdict_tells_a_refusal_from_an_endpoint_that_fails(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		bool refused;
+	} rows[] = {{200, OK_BODY, false},   {200, FAIL_BODY, true}, {204, "", true},	    {302, OK_BODY, false},
+		    {399, OK_BODY, false},   {400, OK_BODY, true},   {401, OK_BODY, true},  {404, OK_BODY, true},
+		    {408, OK_BODY, false},   {410, OK_BODY, false},  {429, OK_BODY, false}, {499, OK_BODY, true},
+		    {500, FAIL_BODY, false}, {503, OK_BODY, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct http_result result = {.outcome = HTTP_OUTCOME_REPLIED,
+						   .status = rows[i].status,
+						   .body = {rows[i].body, strlen(rows[i].body)},
+						   .text = "",
+						   .retry_after_s = -1};
+		struct verdict verdict;
+
+		verdict_judge(&strict, &result, &verdict);
+		if (verdict.refused != rows[i].refused)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verdict_table),
+		cmocka_unit_test(test_verdict_tells_a_refusal_from_an_endpoint_that_fails),
 		cmocka_unit_test(test_verdict_statuses_that_hold_the_endpoint),
 		cmocka_unit_test(test_verdict_without_a_whole_reply_holds_nothing),
 		cmocka_unit_test(test_verdict_asked_is_the_retry_after_of_any_failed_reply),

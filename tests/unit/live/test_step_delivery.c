@@ -113,6 +113,21 @@ static void test_step_mark_counters_stay_in_bounds(void **state)
 	assert_int_equal(batch->set.mark_count, 2);
 }
 
+static void test_step_failure_that_tells_nothing_of_the_endpoint_is_not_counted(void **state)
+{
+	struct batch *batch = *state;
+	struct command commands[] = {sent_mark(1, DELIVERY_RETRY, 100), sent_mark(1, DELIVERY_RETRY, 200),
+				     sent_mark(1, DELIVERY_FAILED, 300)};
+
+	commands[1].u.delivery.endpoint_fine = commands[2].u.delivery.endpoint_fine = true;
+	batch_begin(batch, commands, 3);
+	batch->app->state.callback_pending = 1;
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(step(batch, i), HW_OK);
+	assert_true(endpoint_is(batch, 1, 100, 0));
+	assert_int_equal(batch->app->state.callback_pending, 0); /* it ends all the same */
+}
+
 static void test_step_mark_of_an_app_that_was_made_anew_is_refused(void **state)
 {
 	struct batch *batch = *state;
@@ -508,6 +523,7 @@ int main(void)
 		WITH_BATCH(test_step_marks_of_one_batch_in_order),
 		WITH_BATCH(test_step_mark_counters_stay_in_bounds),
 		WITH_BATCH(test_step_mark_of_an_app_that_was_made_anew_is_refused),
+		WITH_BATCH(test_step_failure_that_tells_nothing_of_the_endpoint_is_not_counted),
 		WITH_BATCH(test_step_gone_keeps_the_time_of_the_first),
 		WITH_BATCH(test_step_pause_and_resume),
 		WITH_BATCH(test_step_gone_of_another_url_does_not_pause),
