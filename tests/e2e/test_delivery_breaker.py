@@ -145,7 +145,8 @@ def test_waiting_retries_are_released_when_the_endpoint_recovers(make_backend, m
 
 def test_one_that_always_fails_among_good_ones_does_not_open_the_breaker(make_backend, make_receiver):
     receiver = make_receiver(lambda number, request: (500, {}, b"") if sequence_of(request) == 1 else (200, {}, wire.OK_REPLY))
-    backend = make_backend(*"--callback-retry-first 500ms --callback-retry-longest 500ms --callback-probe-longest 500ms".split())
+    half_a_second = "--callback-retry-first 500ms --callback-retry-longest 500ms --callback-probe-longest 500ms"
+    backend = make_backend(*half_a_second.split())
     app = every_room(backend, receiver)
     app.create("bad").ok()
     number = 0

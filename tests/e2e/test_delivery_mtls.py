@@ -23,8 +23,8 @@ def client_pairs(certificates, tmp_path_factory):
     new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
     for name in NAMES:
         openssl(folder, f"req {new} -subj /CN={name} -keyout {name}.key -out {name}.csr")
-        openssl(folder, f"x509 -req -days 2 -in {name}.csr -out {name}.pem -CA {certificates}/ca.pem -CAkey {certificates}/ca.key "
-                        f"-CAserial ca.srl -CAcreateserial")  # fmt: skip
+        openssl(folder, f"x509 -req -days 2 -in {name}.csr -out {name}.pem -CA {certificates}/ca.pem "
+                        f"-CAkey {certificates}/ca.key -CAserial ca.srl -CAcreateserial")  # fmt: skip
     openssl(folder, f"req -x509 {new} -days 2 -subj /CN=stranger -keyout stranger.key -out stranger.pem")
     return {
         name: {"Certificate": (folder / f"{name}.pem").read_text(), "Key": (folder / f"{name}.key").read_text()}
@@ -60,7 +60,7 @@ VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVe
 
 
 @VERSIONS
-def test_receiver_that_requires_a_certificate_serves_only_who_has_a_right_one(trusting, make_peer, certificates, client_pairs, version):
+def test_receiver_that_requires_a_certificate_serves_only_who_has_it(trusting, make_peer, certificates, client_pairs, version):
     peer = make_peer(tls=context(certificates, True, version))
     apps = {}
     for number, name in enumerate(("first", None, "stranger")):

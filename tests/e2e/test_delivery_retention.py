@@ -19,7 +19,8 @@ def restarted(backend, *apps):
 def test_what_has_ended_is_removed_when_its_time_is_over_and_what_waits_is_not(make_backend, make_receiver):
     """More than one look takes; two kinds of ends, each with its own time; an app after it is not skipped."""
     good, bad = make_receiver(), make_receiver(Switch())
-    backend = make_backend(*"--callback-give-up 100ms --callback-keep-delivered 1s --callback-keep-failed 1h".split(), supersede=True)
+    times = "--callback-give-up 100ms --callback-keep-delivered 1s --callback-keep-failed 1h"
+    backend = make_backend(*times.split(), supersede=True)
     delivered = backend.app(SDKAPPID, MaxRoomCount=10000, callback=good.url, commands=[CREATED])
     create_many(delivered, backend.port, (f"r{number}" for number in range(1200)))
     failed = backend.app(OTHER, callback=bad.url, commands=[CREATED])

@@ -102,7 +102,8 @@ def test_every_attempt_has_a_time_and_signatures_of_its_own(make_backend, make_r
     """Also when a restart lies between; the id and the packet are what they were."""
     switch = Switch()
     receiver = make_receiver(switch)
-    backend = make_backend(*"--callback-retry-first 400ms --callback-retry-longest 400ms --callback-probe-longest 400ms".split())
+    waits = "--callback-retry-first 400ms --callback-retry-longest 400ms --callback-probe-longest 400ms"
+    backend = make_backend(*waits.split())
     app = backend.app(callback=receiver.url, commands=[CREATED])
     ring = Ring(tmp_path, first_secret(backend))
     app.create("r").ok()
