@@ -53,17 +53,20 @@ struct peer {
 	bool busy;
 };
 
-struct call {
+/* What creations and callbacks are sorted by, to lay one beside the other. */
+struct key {
 	uint32_t app;
 	unsigned caller;
-	int64_t sent_ns;
+	int64_t order; /* when the call was sent, or the sequence of the callback */
+};
+
+struct call {
+	struct key key;
 	int64_t replied_ns;
 };
 
 struct arrival {
-	uint32_t app;
-	unsigned caller;
-	uint64_t sequence;
+	struct key key;
 	int64_t first_byte_ns;
 };
 
@@ -166,12 +169,12 @@ static void caller_send(struct peer *peer)
 			 "{\"RoomInfo\":{\"RoomId\":\"b%u-%zu\",\"RoomType\":\"Live\",\"RoomName\":\"a live room\"}}",
 			 bench.run, bench.call_next);
 	int bytes = snprintf(text, sizeof(text), "POST %s HTTP/1.1\r\nHost: b\r\nContent-Length: %d\r\n\r\n%s",
-			     bench.apps[app_find(call->app)].path, body_bytes, body);
+			     bench.apps[app_find(call->key.app)].path, body_bytes, body);
 
 	peer->call = bench.call_next++;
 	peer->busy = true;
-	call->caller = peer->number;
-	call->sent_ns = now_ns();
+	call->key.caller = peer->number;
+	call->key.order = now_ns();
 	if (write(peer->fd, text, (size_t)bytes) != bytes)
 		fail("sending a call: %s", strerror(errno));
 }
@@ -268,9 +271,9 @@ static void receiver_note(const struct peer *peer)
 	if (inet_pton(AF_INET, text, &from) != 1)
 		fail("ClientIP is %s", text);
 	arrival = &bench.arrivals[bench.arrival_count++];
-	arrival->app = (uint32_t)number_behind(peer->in, "SdkAppid=");
-	arrival->caller = ntohl(from.s_addr) - 0x7f010001u;
-	arrival->sequence = number_behind(peer->in, "Highwater-Sequence:");
+	arrival->key.app = (uint32_t)number_behind(peer->in, "SdkAppid=");
+	arrival->key.caller = ntohl(from.s_addr) - 0x7f010001u;
+	arrival->key.order = (int64_t)number_behind(peer->in, "Highwater-Sequence:");
 	arrival->first_byte_ns = peer->first_byte_ns;
 }
 
@@ -400,7 +403,7 @@ static int64_t create(unsigned rate, size_t count, unsigned connections, const u
 	free(bench.calls);
 	bench.calls = allocate(count, sizeof(*bench.calls));
 	for (size_t i = 0; i < count; i++)
-		bench.calls[i].app = apps[i % app_count];
+		bench.calls[i].key.app = apps[i % app_count];
 	bench.call_count = count;
 	bench.call_next = bench.replied = 0;
 	bench.run++;
@@ -418,28 +421,16 @@ static int64_t create(unsigned rate, size_t count, unsigned connections, const u
 
 /* ---- what came of it ---- */
 
-static int compare_calls(const void *a, const void *b)
+static int compare_keys(const void *a, const void *b)
 {
-	const struct call *left = a;
-	const struct call *right = b;
+	const struct key *left = a;
+	const struct key *right = b;
 
 	if (left->app != right->app)
 		return left->app < right->app ? -1 : 1;
 	if (left->caller != right->caller)
 		return left->caller < right->caller ? -1 : 1;
-	return left->sent_ns < right->sent_ns ? -1 : left->sent_ns > right->sent_ns;
-}
-
-static int compare_arrivals(const void *a, const void *b)
-{
-	const struct arrival *left = a;
-	const struct arrival *right = b;
-
-	if (left->app != right->app)
-		return left->app < right->app ? -1 : 1;
-	if (left->caller != right->caller)
-		return left->caller < right->caller ? -1 : 1;
-	return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
+	return left->order < right->order ? -1 : left->order > right->order;
 }
 
 static int compare_times(const void *a, const void *b)
@@ -466,18 +457,18 @@ static void print_run(int64_t taken_ns, size_t expected)
 
 	for (int i = 0; i < 3; i++)
 		times[i] = allocate(bench.call_count, sizeof(int64_t));
-	qsort(bench.calls, bench.call_count, sizeof(*bench.calls), compare_calls);
-	qsort(bench.arrivals, bench.arrival_count, sizeof(*bench.arrivals), compare_arrivals);
+	qsort(bench.calls, bench.call_count, sizeof(*bench.calls), compare_keys);
+	qsort(bench.arrivals, bench.arrival_count, sizeof(*bench.arrivals), compare_keys);
 	for (size_t i = 0; i < bench.call_count; i++) {
 		const struct call *call = &bench.calls[i];
 		const struct arrival *arrival = &bench.arrivals[kept];
 
-		if (bench.apps[app_find(call->app)].hangs)
+		if (bench.apps[app_find(call->key.app)].hangs)
 			continue;
-		if (kept == expected || arrival->app != call->app || arrival->caller != call->caller)
+		if (kept == expected || arrival->key.app != call->key.app || arrival->key.caller != call->key.caller)
 			fail("callbacks do not match creations: a creation made none, or one came twice");
-		times[0][kept] = call->replied_ns - call->sent_ns;
-		times[1][kept] = arrival->first_byte_ns - call->sent_ns;
+		times[0][kept] = call->replied_ns - call->key.order;
+		times[1][kept] = arrival->first_byte_ns - call->key.order;
 		times[2][kept++] = arrival->first_byte_ns - call->replied_ns;
 	}
 	printf("{\"creations\":%zu,\"seconds\":%.6f,\"callbacks\":%zu,\"connections\":%u", bench.call_count,
@@ -520,7 +511,7 @@ static void command_run(char *words, bool wait)
 	forget();
 	taken_ns = create(rate, count, connections, apps, app_count);
 	for (size_t i = 0; i < count; i++)
-		expected += !bench.apps[app_find(bench.calls[i].app)].hangs;
+		expected += !bench.apps[app_find(bench.calls[i].key.app)].hangs;
 	if (!wait) {
 		printf("{\"creations\":%zu,\"seconds\":%.6f}\n", count, (double)taken_ns / 1e9);
 		return;
