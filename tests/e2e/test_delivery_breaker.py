@@ -83,6 +83,7 @@ def test_breaker_stays_open_over_a_restart(make_backend, make_receiver, holding)
     backend.wait_deliveries(all_are("delivered"))
 
 
+@pytest.mark.smoke
 def test_recovered_endpoint_is_met_by_one_then_two_four_eight(make_backend, make_receiver, holding):
     """Answered one at a time, so that each step can be seen; nothing is sent beyond the window."""
     switch = Switch()

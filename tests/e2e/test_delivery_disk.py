@@ -139,6 +139,7 @@ def test_creations_are_refused_with_the_reason_and_go_on_later(make_full):
     assert backend.show()["RoomCount"] == 101 and len(app.room_ids()) == 101
 
 
+@pytest.mark.smoke
 def test_what_is_stored_is_sent_once_while_its_outcome_cannot_be_stored(waiting, holding):
     backend, disk, app, receiver = waiting(20)
     holding.let_all_go()

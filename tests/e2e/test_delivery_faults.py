@@ -181,6 +181,7 @@ def test_memory_stays_flat(world):
     assert grown < 24 * 1024, f"grown by {grown} KiB"
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize("name", FAULTS)
 def test_fault_is_logged_as_it_was_and_nothing_is_lost(world, name):
     fault, peer = FAULTS[name], world.peers[name]
@@ -231,6 +232,7 @@ def test_second_reply_in_one_is_no_answer_to_the_next(make_backend, make_peer):
     backend.wait_deliveries(all_are("delivered"))
 
 
+@pytest.mark.smoke
 def test_reply_on_an_idle_connection_is_no_answer_to_the_next(make_backend, make_peer):
     idle = []
 

@@ -86,6 +86,7 @@ def test_receiver_that_requires_a_certificate_serves_only_who_has_it(trusting, m
             trusting.wait_deliveries(all_are("delivered"), app.sdkappid)
 
 
+@pytest.mark.smoke
 @VERSIONS
 def test_apps_never_share_a_connection_of_another_certificate(make_backend, make_peer, certificates, client_pairs, version):
     """Four apps at one receiver, two certificates, one more and none: requests of all of them, mixed, over kept connections and

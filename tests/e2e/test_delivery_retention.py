@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 import wire
 from receivers import CREATED, NEVER_AGAIN, SDKAPPID, Switch, all_are, create_many, sequences
 
@@ -16,6 +18,7 @@ def restarted(backend, *apps):
     backend.start()
 
 
+@pytest.mark.smoke
 def test_what_has_ended_is_removed_when_its_time_is_over_and_what_waits_is_not(make_backend, make_receiver):
     """More than one look takes; two kinds of ends, each with its own time; an app after it is not skipped."""
     good, bad = make_receiver(), make_receiver(Switch())

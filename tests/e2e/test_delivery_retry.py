@@ -37,6 +37,7 @@ def attempts_of(requests):
 # ---- the whole schedule ----
 
 
+@pytest.mark.smoke
 def test_outage_longer_than_the_schedule_fails_visibly_and_is_replayed(make_backend, make_receiver):
     switch = Switch((500, {}, b"down for maintenance"))
     receiver = make_receiver(switch)
@@ -218,6 +219,7 @@ def test_no_callback_is_on_the_wire_twice_at_a_time(make_backend, make_receiver)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in attempts_of(receiver.requests).values())
 
 
+@pytest.mark.smoke
 def test_kills_while_a_receiver_fails_by_turns_lose_nothing(make_backend, make_receiver):
     receiver = make_receiver(lambda number, request: (500, {}, b"") if number % 3 == 0 else (200, {}, wire.OK_REPLY))
     backend = make_backend(*"--callback-retry-first 10ms --callback-retry-longest 50ms --callback-probe-longest 20ms".split())

@@ -72,6 +72,7 @@ def next_request(app, receiver):
     return receiver.wait_for(count + 1)[count]
 
 
+@pytest.mark.smoke
 def test_every_byte_of_any_packet_is_signed(backend, receiver, tmp_path):
     """Text of every kind, up to the longest packet there is."""
     app = backend.app(callback=receiver.url, commands=[CREATED, SET], token=TOKEN)

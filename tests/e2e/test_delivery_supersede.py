@@ -2,6 +2,8 @@
 
 import collections
 
+import pytest
+
 import wire
 from receivers import CREATED, FINAL, NEVER_AGAIN, SDKAPPID, Switch, all_are, create_many, holding, sequence_of, sequences
 
@@ -118,6 +120,7 @@ def test_each_app_has_its_newest(make_backend, receiver):
     assert sorted(counts(receiver.requests)) == [10, 11, 12]
 
 
+@pytest.mark.smoke
 def test_other_callbacks_are_never_collapsed(make_backend, receiver):
     words = [wire.ALERT, CREATED, "Live.CallbackAfterDestroyRoom", "Live.CallbackAfterSetMetadata"]
     backend = make_backend(supersede=True)
