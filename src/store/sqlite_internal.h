@@ -136,8 +136,8 @@ MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, str
 	X(SQL_CERTIFICATE_REPLACE, "INSERT OR REPLACE INTO certificates (sdkappid, chain, key) VALUES (?1, ?2, ?3)")   \
 	X(SQL_CERTIFICATE_DELETE, "DELETE FROM certificates WHERE sdkappid = ?1")                                      \
 	X(SQL_PRUNE_LOOK, "SELECT id, state, event_ms, attempt_ms FROM callbacks WHERE id > ?1 ORDER BY id")           \
-	X(SQL_CALLBACK_CLIP, "UPDATE callbacks INDEXED BY callbacks_pending SET due_ms = ?1 "                          \
-			     "WHERE state = 0 AND due_ms > ?1")                                                        \
+	X(SQL_CALLBACK_CLIP, "UPDATE callbacks INDEXED BY callbacks_pending SET due_ms = ?1 WHERE state = 0 AND "      \
+			     "sdkappid IN (SELECT a.sdkappid FROM apps a) AND due_ms > ?1")                            \
 	X(SQL_CALLBACK_DELETE, "DELETE FROM callbacks WHERE id = ?1")                                                  \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 

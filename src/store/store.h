@@ -94,7 +94,7 @@ void store_abandon(struct store *store);
 /* Housekeeping that may wait: the writer calls it after the replies have left. */
 void store_tidy(struct store *store);
 /* Makes waiting callbacks that are due later than `latest_ms` due then: an earlier run may have had a clock that was
- * ahead, or longer waits. Cost grows with the number of waiting callbacks; for the start, before any batch. Durable when
+ * ahead, or longer waits. Cost grows with the number of apps and of such callbacks; for the start, before any batch. Durable when
  * it returns 0; -1 with an error as store_commit's. */
 MUST_CHECK int store_clip_due(struct store *store, int64_t latest_ms, struct error *err);
 #define STORE_PRUNE_ROWS_MAX 500
