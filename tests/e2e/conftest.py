@@ -39,6 +39,18 @@ def pytest_collection_modifyitems(config, items):
         config.stash[PARTIAL] = True
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows the end of the logs of what it has started: not every failure comes twice."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for process in Process.started:
+            report.sections.append((str(process.log_path), process.log()[-4000:]))
+    if report.when == "teardown":
+        Process.started.clear()
+
+
 @pytest.fixture
 def whole_session(request):
     """For a test that judges the session: skips it where tests were left out."""
@@ -68,6 +80,8 @@ def run(*arguments, env=None, stdin=None, seconds=60):
 class Process:
     """A `highwater serve` or `receive` child: its port, its log, and its end."""
 
+    started = []  # by the test that runs
+
     def __init__(self, folder, *arguments, name="serve"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +93,7 @@ class Process:
         self.port = None
         self.environment = {}
         self.secrets = set()  # must never be in the log
+        Process.started.append(self)
 
     def start(self, seconds=30):
         self.port_file.unlink(missing_ok=True)
