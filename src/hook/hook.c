@@ -15,7 +15,7 @@
  *
  * Time: deadlines are stored in wall-clock milliseconds, but this thread measures with the monotonic clock, started
  * from the wall clock once. A step of the wall clock therefore neither fires nor stalls retries. What was never tried
- * has no deadline, and deadlines that an earlier run left are at most the longest wait away (hook_open sees to it).
+ * has no deadline, and deadlines that an earlier run left are at most the longest wait away (see hook_clip_due).
  *
  * Memory: targets (one per app with something waiting) and at most in_flight_max * TARGET_HELD_PER_FLIGHT attempts. */
 #include "base/clock.h"
@@ -368,6 +368,20 @@ static void *hook_main(void *context)
 
 /* ---- life ---- */
 
+/* What cannot be stored now (the disk is full) must not keep the process from starting: then those callbacks wait for
+ * the time that they have, until the next start. */
+static int hook_clip_due(struct hook *hook, struct error *err)
+{
+	int64_t latest_ms = clock_steady_ms() + (int64_t)hook->options.retry.longest_ms;
+
+	if (!store_clip_due(engine_store(hook->engine), latest_ms, err))
+		return 0;
+	if (err->class == ERR_INTERNAL)
+		return -1;
+	log_event(LOG_LEVEL_ERROR, "retry_times_kept", LOG_C("error", err->text));
+	return 0;
+}
+
 int hook_open(const struct hook_options *options, struct engine *engine, struct hook **hook_out, struct error *err)
 {
 	struct http_client_options client = {
@@ -401,8 +415,7 @@ int hook_open(const struct hook_options *options, struct engine *engine, struct 
 	mailbox_init(&hook->mailbox, hook_wake, hook);
 	rc = pthread_mutex_init(&hook->lock, NULL);
 	assert(rc == 0);
-	if (http_client_open(&client, &hook->client, err) ||
-	    store_clip_due(engine_store(engine), clock_steady_ms() + (int64_t)options->retry.longest_ms, err) ||
+	if (http_client_open(&client, &hook->client, err) || hook_clip_due(hook, err) ||
 	    store_reader_open(engine_store(engine), &hook->reader, err)) {
 		hook_close(&hook);
 		return -1;

@@ -21,6 +21,7 @@ enum fake_call {
 	FAKE_COMMIT,
 	FAKE_READER_OPEN,
 	FAKE_PRUNE,
+	FAKE_CLIP,
 	FAKE_WAITING, /* reads of delivery, as the rest */
 	FAKE_NEXT,
 	FAKE_DUE,
@@ -280,7 +281,9 @@ static inline void fake_close(struct store *base)
 
 static inline int fake_clip_due(struct store *base, int64_t latest_ms, struct error *err)
 {
-	return store_clip_due(((struct fake_store *)base)->inner, latest_ms, err);
+	struct fake_store *store = (struct fake_store *)base;
+
+	return fake_fails(store, FAKE_CLIP, err) ? -1 : store_clip_due(store->inner, latest_ms, err);
 }
 
 static inline struct fake_store *fake_store_new(void)

@@ -184,6 +184,26 @@ static void test_fault_open_says_what_is_wrong(void **state)
 	hook_close(&hook); /* NULL is fine */
 }
 
+/* Times that an earlier run left too far ahead, and a disk that is full: it starts. Unless what is stored is unknown. */
+static void test_fault_times_that_cannot_be_clipped_do_not_keep_it_from_starting(void **state)
+{
+	struct fixture *fixture = *state;
+	struct hook *hook = NULL;
+	struct error err;
+
+	fake_fail(fixture->store, FAKE_CLIP, 1, false, ERR_INTERNAL);
+	assert_int_equal(hook_open(&fixture->options, fixture->engine, &hook, &err), -1);
+	assert_int_equal(err.class, ERR_INTERNAL);
+	assert_null(hook);
+	stop(fixture);
+	fake_fail(fixture->store, FAKE_CLIP, 1, false, ERR_FULL);
+	start(fixture);
+	start_hook(fixture);
+	add_app(fixture, APP, fixture->receiver.port, "/cb", 100);
+	add_rooms(fixture, APP, 0, 1);
+	(void)wait_state(fixture, 1, 1, CALLBACK_DELIVERED, 1);
+}
+
 /* ---- too many hints ---- */
 
 #define MANY 1100 /* more than are kept by name */
@@ -348,6 +368,7 @@ int main(void)
 		WITH_HOOK(test_fault_alert_that_cannot_be_judged_is_sent),
 		WITH_HOOK(test_fault_log_that_cannot_be_read_stays),
 		WITH_HOOK(test_fault_open_says_what_is_wrong),
+		WITH_HOOK(test_fault_times_that_cannot_be_clipped_do_not_keep_it_from_starting),
 		WITH_HOOK(test_fault_hints_that_are_too_many_lose_nothing),
 		WITH_HOOK(test_fault_secret_that_changes_under_a_request_signs_the_next),
 		WITH_HOOK(test_fault_certificate_that_changes_under_a_request),
