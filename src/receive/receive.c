@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "receive/check.h"
-#include "receive/record.h"
+#include "receive/lines.h"
 
 #include <assert.h>
 #include <stdatomic.h>
@@ -43,7 +43,7 @@ struct receive {
 	char *token;
 	struct hw_webhook_key keys[HW_WEBHOOK_KEYS_MAX];
 	struct check_options check; /* views of the four above */
-	struct record *record;	    /* the syncing thread's */
+	struct lines *record;	    /* the syncing thread's */
 	void (*on_recorded)(void *context, struct str line);
 	void *on_recorded_context;
 
@@ -188,7 +188,7 @@ static bool receive_record(struct receive *receive, const struct receive_job *jo
 	for (const struct receive_job *job = jobs; job; job = job->queue_next, count++)
 		buf_append_str(&receive->batch, job->line);
 	assert(buf_ok(&receive->batch)); /* receive_take keeps to the bound */
-	if (record_append(receive->record, buf_str(&receive->batch), &err) == 0) {
+	if (lines_append(receive->record, buf_str(&receive->batch), &err) == 0) {
 		atomic_fetch_add_explicit(&receive->verified_total, count, memory_order_relaxed);
 		return true;
 	}
@@ -331,7 +331,7 @@ int receive_open(const struct receive_options *options, struct receive **receive
 	assert(rc == 0);
 	rc = pthread_cond_init(&receive->work, NULL);
 	assert(rc == 0);
-	if (record_open(options->record_path, RECEIVE_LINE_START, CHECK_LINE_BYTES_MAX, &receive->record, err))
+	if (lines_open(options->record_path, RECEIVE_LINE_START, CHECK_LINE_BYTES_MAX, &receive->record, err))
 		goto fail;
 	rc = pthread_create(&receive->thread, NULL, receive_sync, receive);
 	if (rc) {
@@ -360,7 +360,7 @@ void receive_close(struct receive **receive_ptr)
 		pthread_mutex_unlock(&receive->lock);
 		(void)pthread_join(receive->thread, NULL); /* ours, joined once */
 	}
-	record_close(&receive->record);
+	lines_close(&receive->record);
 	buf_fini(&receive->batch);
 	(void)pthread_cond_destroy(&receive->work); /* nobody waits any more, as for the lock */
 	(void)pthread_mutex_destroy(&receive->lock);

@@ -433,10 +433,10 @@ int store_sqlite_open(const struct store_sqlite_options *options, struct store *
 	store->path = mem_dup(options->path, strlen(options->path));
 	store->wal_pages_max = options->wal_bytes_max / SQLITE_PAGE_BYTES;
 	if (sqlite_lock(store, err) || sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
-	    sqlite_check_schema(store->db, &version, err) || sqlite_use_wal(store->db, err) ||
-	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, err) || sqlite_read_meta(store, err) ||
-	    sqlite_load_apps(store, err) || sqlite_writer_init(&store->writer, store->db, err) ||
-	    sqlite_start_checkpoints(store, err))
+	    sqlite_check_schema(store->db, &sqlite_store_schema, &version, err) || sqlite_use_wal(store->db, err) ||
+	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, &sqlite_store_schema, err) ||
+	    sqlite_read_meta(store, err) || sqlite_load_apps(store, err) ||
+	    sqlite_writer_init(&store->writer, store->db, err) || sqlite_start_checkpoints(store, err))
 		goto fail;
 	sqlite3_wal_hook(store->db, sqlite_on_wal, store);
 	sqlite3_free(cache);

@@ -1,95 +1,9 @@
-/* Small pieces that the SQLite store's files share: connections, statements, errors, and an app's columns. */
+/* An app's columns, which several files of the SQLite store read and write. */
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-
-/* SQLite knows a full disk by ENOSPC alone. What the system said is asked of the file that is written, the log: the
- * connection's own memory of it is not set by a COMMIT. */
-static bool sqlite_is_out_of_space(sqlite3 *db)
-{
-	sqlite3_file *file = NULL;
-	int error = 0;
-
-	if (!db || sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file ||
-	    !file->pMethods || file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK)
-		return false;
-	return error == ENOSPC || error == EDQUOT || error == EFBIG;
-}
-
-static enum error_class sqlite_error_class(sqlite3 *db, int rc, int extended)
-{
-	switch (rc & 0xff) {
-	case SQLITE_FULL:
-		return ERR_FULL;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return ERR_BUSY;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return ERR_INTERNAL;
-	default:
-		if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
-			return ERR_INTERNAL;
-		return extended == SQLITE_IOERR_WRITE && sqlite_is_out_of_space(db) ? ERR_FULL : ERR_IO;
-	}
-}
-
-int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
-{
-	bool ours = !db || sqlite3_errcode(db) != rc; /* we found it, SQLite has not met it */
-	int extended = ours ? rc : sqlite3_extended_errcode(db);
-	const char *text = ours ? sqlite3_errstr(rc) : sqlite3_errmsg(db);
-
-	return error_set(err, sqlite_error_class(db, rc, extended), "SQLite, %s: %s (code %d)", doing, text, extended);
-}
-
-int sqlite_execute(sqlite3 *db, const char *sql, struct error *err)
-{
-	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-
-	return rc == SQLITE_OK ? 0 : sqlite_fail(db, rc, "executing", err);
-}
-
-int sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement_out, struct error *err)
-{
-	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement_out, NULL);
-
-	return rc == SQLITE_OK ? 0 : sqlite_fail(db, rc, "preparing a statement", err);
-}
-
-int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err)
-{
-	sqlite3 *db = NULL;
-	int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-	int result = 0;
-
-	if (rc != SQLITE_OK)
-		result = sqlite_fail(db, rc, "opening", err);
-	else if (sqlite3_busy_timeout(db, 2000) != SQLITE_OK)
-		result = sqlite_fail(db, SQLITE_ERROR, "setting the busy timeout", err);
-	if (result) {
-		(void)sqlite3_close(db); /* nothing is open in it */
-		return -1;
-	}
-	*db_out = db;
-	return 0;
-}
-
-struct str sqlite_column_str(sqlite3_stmt *statement, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(statement, column);
-
-	return (struct str){text, (size_t)sqlite3_column_bytes(statement, column)};
-}
-
-void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s)
-{
-	/* binding fails only for an index that does not exist, which the tests would meet at once */
-	(void)sqlite3_bind_text(statement, index, s.ptr ? s.ptr : "", (int)s.len, SQLITE_STATIC);
-}
 
 static int sqlite_read_admins(struct str text, struct app_config *config)
 {
@@ -149,18 +63,6 @@ static void sqlite_append_keys(struct buf *out, const struct app_keys *keys)
 			   key->expire_ms);
 		buf_append_str(out, secret_reveal(app_key_at(keys, i)));
 	}
-}
-
-bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bounds, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		int64_t value = sqlite3_column_int64(statement, bounds[i].column);
-
-		if (sqlite3_column_type(statement, bounds[i].column) != SQLITE_INTEGER || value < bounds[i].min ||
-		    value > bounds[i].max)
-			return false;
-	}
-	return true;
 }
 
 /* Column of the app's state in the joined row. */

@@ -1,36 +1,12 @@
 #pragma once
 /* What the files of the SQLite store share. */
 #include "base/buf.h"
+#include "sqlite/sqlite.h"
 #include "store/store_ops.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 
-/* Only looks: how many steps of the schema's history the file has. Errors ERR_INVALID for a file that is newer or not
- * ours; call it before anything that writes, which a file of another program must not suffer. */
-MUST_CHECK int sqlite_check_schema(sqlite3 *db, int64_t *version_out, struct error *err);
-/* Brings a new or older file to the current schema in one transaction per step. Errors as sqlite_check_schema's. */
-MUST_CHECK int sqlite_migrate(sqlite3 *db, struct error *err);
-
-/* Runs statements without results. */
-MUST_CHECK int sqlite_execute(sqlite3 *db, const char *sql, struct error *err);
-
-/* Turns a result code into err (ERR_FULL, ERR_BUSY, ERR_INTERNAL for a failed sync or a damaged file, else ERR_IO);
- * returns -1. */
-int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err);
-
-MUST_CHECK int sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement_out, struct error *err);
-
-/* A view of a text column, valid until the statement steps; a copy in the arena. */
-struct str sqlite_column_str(sqlite3_stmt *statement, int column);
-void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s);
-
-struct sqlite_bounds {
-	int column;
-	int64_t min, max;
-};
-/* Are all of these columns numbers within their bounds? NULL, as of a row that a join misses, is none. */
-bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bounds, size_t count);
+extern const struct sqlite_schema sqlite_store_schema;
 
 /* What is stored of an app: constant, column. The tables' key, sdkappid, stands last in what these make. */
 #define SQLITE_CONFIG_COLUMNS(X)                                                                                       \
@@ -95,9 +71,6 @@ struct sqlite_app_text {
 };
 void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, struct sqlite_app_text *scratch);
 void sqlite_app_text_fini(struct sqlite_app_text *scratch);
-
-/* A connection with our pragmas. */
-MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err);
 
 /* ---- the write side's statements (sqlite_write.c) ---- */
 

@@ -1,6 +1,4 @@
-/* The schema of the SQLite store and its history: one row per version, applied in order, each in a transaction of its
- * own. `application_id` marks the file as Highwater's, `user_version` is the number of steps applied. A step, once
- * released, is never edited: a change is a new step. */
+/* The schema of the SQLite store and its history; see base/sqlite.h. */
 #include "store/sqlite_internal.h"
 
 #define SQLITE_APPLICATION_ID 0x48575452 /* "HWTR" */
@@ -68,70 +66,4 @@ static const char *const sqlite_steps[] = {
 	"CREATE TABLE certificates (sdkappid INTEGER PRIMARY KEY, chain TEXT NOT NULL, key TEXT NOT NULL) STRICT;",
 };
 
-static int sqlite_read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)
-{
-	sqlite3_stmt *statement = NULL;
-	int rc;
-
-	if (sqlite_prepare(db, sql, &statement, err))
-		return -1;
-	rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		*out = sqlite3_column_int64(statement, 0);
-	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
-	return rc == SQLITE_ROW ? 0 : sqlite_fail(db, rc, "reading the schema version", err);
-}
-
-static int sqlite_apply_step(sqlite3 *db, size_t index, struct error *err)
-{
-	char *pragmas = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-					SQLITE_APPLICATION_ID, (int)index + 1);
-	int result = -1;
-
-	if (sqlite_execute(db, "BEGIN IMMEDIATE", err) || sqlite_execute(db, sqlite_steps[index], err) ||
-	    sqlite_execute(db, pragmas, err))
-		goto done;
-	result = 0;
-done:
-	sqlite3_free(pragmas);
-	if (result) {
-		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
-		(void)error_wrap(err, "schema step %zu", index + 1);
-	}
-	return result;
-}
-
-int sqlite_check_schema(sqlite3 *db, int64_t *version_out, struct error *err)
-{
-	int64_t application_id;
-	int64_t version;
-	int64_t objects;
-
-	if (sqlite_read_int(db, "PRAGMA application_id", &application_id, err) ||
-	    sqlite_read_int(db, "PRAGMA user_version", &version, err) ||
-	    sqlite_read_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err)) {
-		if (sqlite3_errcode(db) == SQLITE_NOTADB)
-			return error_set(err, ERR_INVALID, "this is not an SQLite file");
-		return -1;
-	}
-	if (application_id != SQLITE_APPLICATION_ID && (application_id || version || objects))
-		return error_set(err, ERR_INVALID, "this SQLite file belongs to another program");
-	if (version < 0 || (uint64_t)version > ARRAY_LEN(sqlite_steps))
-		return error_set(err, ERR_INVALID,
-				 "its schema version %lld is newer than this program's %zu: use a newer highwater",
-				 (long long)version, ARRAY_LEN(sqlite_steps));
-	*version_out = version;
-	return 0;
-}
-
-int sqlite_migrate(sqlite3 *db, struct error *err)
-{
-	int64_t version;
-
-	if (sqlite_check_schema(db, &version, err))
-		return -1;
-	for (size_t i = (size_t)version; i < ARRAY_LEN(sqlite_steps); i++)
-		if (sqlite_apply_step(db, i, err))
-			return -1;
-	return 0;
-}
+const struct sqlite_schema sqlite_store_schema = {SQLITE_APPLICATION_ID, sqlite_steps, ARRAY_LEN(sqlite_steps)};

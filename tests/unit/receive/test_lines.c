@@ -2,7 +2,7 @@
  * after a failed sync. */
 #include "base/log.h"
 #include "base/mem.h"
-#include "receive/record.h"
+#include "receive/lines.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -75,14 +75,14 @@ static void expect(const char *path, const char *text)
 	mem_free(found);
 }
 
-static int try_open(const char *path, struct record **out, struct error *err)
+static int try_open(const char *path, struct lines **out, struct error *err)
 {
-	return record_open(path, LINE_START, LINE_MAX_BYTES, out, err);
+	return lines_open(path, LINE_START, LINE_MAX_BYTES, out, err);
 }
 
-static struct record *open_ok(const char *path)
+static struct lines *open_ok(const char *path)
 {
-	struct record *record = NULL;
+	struct lines *record = NULL;
 	struct error err;
 
 	if (try_open(path, &record, &err))
@@ -93,39 +93,39 @@ static struct record *open_ok(const char *path)
 static void test_record_open_makes_private_file(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record = open_ok(fixture->path);
+	struct lines *record = open_ok(fixture->path);
 	struct stat info;
 
 	assert_int_equal(stat(fixture->path, &info), 0);
 	assert_int_equal(info.st_mode & 07777, 0600);
-	record_close(&record);
+	lines_close(&record);
 	assert_null(record);
 }
 
 static void test_record_append_adds_after_what_is_there(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record;
+	struct lines *record;
 	struct error err;
 
 	put(fixture->path, LINE_A, strlen(LINE_A));
 	record = open_ok(fixture->path);
-	assert_int_equal(record_append(record, STR(LINE_B), &err), 0);
-	assert_int_equal(record_append(record, STR(LINE_A LINE_B), &err), 0);
-	record_close(&record);
+	assert_int_equal(lines_append(record, STR(LINE_B), &err), 0);
+	assert_int_equal(lines_append(record, STR(LINE_A LINE_B), &err), 0);
+	lines_close(&record);
 	expect(fixture->path, LINE_A LINE_B LINE_A LINE_B);
 }
 
 static void test_record_append_notices_a_shortened_file(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record = open_ok(fixture->path);
+	struct lines *record = open_ok(fixture->path);
 	struct error err;
 
-	assert_int_equal(record_append(record, STR(LINE_A LINE_A), &err), 0);
+	assert_int_equal(lines_append(record, STR(LINE_A LINE_A), &err), 0);
 	assert_int_equal(truncate(fixture->path, 0), 0);
-	assert_int_equal(record_append(record, STR(LINE_B), &err), 0);
-	record_close(&record);
+	assert_int_equal(lines_append(record, STR(LINE_B), &err), 0);
+	lines_close(&record);
 	expect(fixture->path, LINE_B);
 }
 
@@ -146,11 +146,11 @@ static void test_record_open_cuts_torn_line(void **state)
 	struct fixture *fixture = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct record *record;
+		struct lines *record;
 
 		put(fixture->path, cases[i].bytes, cases[i].len);
 		record = open_ok(fixture->path);
-		record_close(&record);
+		lines_close(&record);
 		expect(fixture->path, cases[i].left);
 	}
 }
@@ -160,13 +160,13 @@ static void test_record_open_cuts_long_torn_line(void **state)
 {
 	struct fixture *fixture = *state;
 	char bytes[sizeof(LINE_A) - 1 + 5000];
-	struct record *record;
+	struct lines *record;
 
 	memset(bytes, 'x', sizeof(bytes));
 	memcpy(bytes, LINE_A "{\"ReceivedTime\":", sizeof(LINE_A "{\"ReceivedTime\":") - 1);
 	put(fixture->path, bytes, sizeof(bytes));
 	record = open_ok(fixture->path);
-	record_close(&record);
+	lines_close(&record);
 	expect(fixture->path, LINE_A);
 }
 
@@ -174,7 +174,7 @@ static void test_record_open_leaves_foreign_file_alone(void **state)
 {
 	struct fixture *fixture = *state;
 	char *bytes = mem_zalloc(LINE_MAX_BYTES + 5001);
-	struct record *record = NULL;
+	struct lines *record = NULL;
 	struct error err;
 
 	put(fixture->path, "a\nletter", 8);
@@ -194,7 +194,7 @@ static void test_record_open_leaves_foreign_file_alone(void **state)
 static void test_record_open_refuses_what_is_no_regular_file(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record = NULL;
+	struct lines *record = NULL;
 	struct error err;
 
 	assert_int_equal(try_open("/dev/null", &record, &err), -1);
@@ -210,40 +210,40 @@ static void test_record_open_refuses_what_is_no_regular_file(void **state)
 static void test_record_open_refuses_second_receiver(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record = open_ok(fixture->path);
-	struct record *second = NULL;
+	struct lines *record = open_ok(fixture->path);
+	struct lines *second = NULL;
 	struct error err;
 
 	assert_int_equal(try_open(fixture->path, &second, &err), -1);
 	assert_int_equal(err.class, ERR_BUSY);
 	assert_null(second);
-	record_close(&record);
+	lines_close(&record);
 	second = open_ok(fixture->path);
-	record_close(&second);
+	lines_close(&second);
 }
 
 /* The kernel writes up to the limit and fails the rest, as a full disk does. */
 static void test_record_append_takes_back_partial_write(void **state)
 {
 	struct fixture *fixture = *state;
-	struct record *record = open_ok(fixture->path);
+	struct lines *record = open_ok(fixture->path);
 	struct rlimit before;
 	struct rlimit tight;
 	struct error err;
 	int result;
 
-	assert_int_equal(record_append(record, STR(LINE_A), &err), 0);
+	assert_int_equal(lines_append(record, STR(LINE_A), &err), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	tight = (struct rlimit){.rlim_cur = sizeof(LINE_A) - 1 + 7, .rlim_max = before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	result = record_append(record, STR(LINE_B LINE_B), &err);
+	result = lines_append(record, STR(LINE_B LINE_B), &err);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	assert_int_equal(result, -1);
 	assert_int_equal(err.class, ERR_IO);
 	expect(fixture->path, LINE_A);
-	assert_int_equal(record_append(record, STR(LINE_B), &err), 0);
+	assert_int_equal(lines_append(record, STR(LINE_B), &err), 0);
 	expect(fixture->path, LINE_A LINE_B);
-	record_close(&record);
+	lines_close(&record);
 }
 
 /* Puts a pipe in the place of the record's descriptor: it can be written, but syncing it fails. */
@@ -269,14 +269,14 @@ static void test_record_failed_sync_ends_the_process(void **state)
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		struct record *record;
+		struct lines *record;
 		struct error err;
 
 		log_setup(2, LOG_LEVEL_OFF);
 		if (try_open(fixture->path, &record, &err))
 			_exit(3);
 		break_sync(fixture->path);
-		_exit(record_append(record, STR(LINE_A), &err) ? 4 : 5);
+		_exit(lines_append(record, STR(LINE_A), &err) ? 4 : 5);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));

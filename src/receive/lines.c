@@ -3,7 +3,7 @@
  * The file is opened for appending, and where it ends is asked before each write, so a tool that shortens the file
  * between two batches does no harm. A rename (rotation) is not noticed: lines go to the renamed file until a restart.
  */
-#include "receive/record.h"
+#include "receive/lines.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -18,7 +18,7 @@
 
 #define RECORD_CHUNK_BYTES 4096
 
-struct record {
+struct lines {
 	int fd;
 };
 
@@ -141,10 +141,10 @@ static int record_cut(int fd, off_t size, struct str line_start, size_t line_byt
 	return 0;
 }
 
-int record_open(const char *path, struct str line_start, size_t line_bytes_max, struct record **record_out,
-		struct error *err)
+int lines_open(const char *path, struct str line_start, size_t line_bytes_max, struct lines **record_out,
+	       struct error *err)
 {
-	struct record *record = mem_zalloc(sizeof(*record));
+	struct lines *record = mem_zalloc(sizeof(*record));
 	off_t size = 0;
 
 	record->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
@@ -158,13 +158,13 @@ int record_open(const char *path, struct str line_start, size_t line_bytes_max, 
 	*record_out = record;
 	return 0;
 fail:
-	record_close(&record);
+	lines_close(&record);
 	return -1;
 }
 
-void record_close(struct record **record_ptr)
+void lines_close(struct lines **record_ptr)
 {
-	struct record *record = *record_ptr;
+	struct lines *record = *record_ptr;
 
 	if (!record)
 		return;
@@ -186,7 +186,7 @@ static void record_die(const char *what, int number)
 	_exit(EX_IOERR); /* no destructor may write anything now */
 }
 
-int record_append(struct record *record, struct str lines, struct error *err)
+int lines_append(struct lines *record, struct str lines, struct error *err)
 {
 	struct str rest = lines;
 	struct stat before;

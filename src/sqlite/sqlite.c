@@ -1,0 +1,171 @@
+/* Connections, statements, errors and schemas; see sqlite.h. */
+#include "sqlite/sqlite.h"
+
+#include <errno.h>
+
+/* SQLite knows a full disk by ENOSPC alone. What the system said is asked of the file that is written, the log: the
+ * connection's own memory of it is not set by a COMMIT. */
+static bool sqlite_is_out_of_space(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+	int error = 0;
+
+	if (!db || sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK || !file ||
+	    !file->pMethods || file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) != SQLITE_OK)
+		return false;
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+static enum error_class sqlite_error_class(sqlite3 *db, int rc, int extended)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return ERR_FULL;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return ERR_BUSY;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return ERR_INTERNAL;
+	default:
+		if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC)
+			return ERR_INTERNAL;
+		return extended == SQLITE_IOERR_WRITE && sqlite_is_out_of_space(db) ? ERR_FULL : ERR_IO;
+	}
+}
+
+int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err)
+{
+	bool ours = !db || sqlite3_errcode(db) != rc; /* we found it, SQLite has not met it */
+	int extended = ours ? rc : sqlite3_extended_errcode(db);
+	const char *text = ours ? sqlite3_errstr(rc) : sqlite3_errmsg(db);
+
+	return error_set(err, sqlite_error_class(db, rc, extended), "SQLite, %s: %s (code %d)", doing, text, extended);
+}
+
+int sqlite_execute(sqlite3 *db, const char *sql, struct error *err)
+{
+	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : sqlite_fail(db, rc, "executing", err);
+}
+
+int sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement_out, struct error *err)
+{
+	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement_out, NULL);
+
+	return rc == SQLITE_OK ? 0 : sqlite_fail(db, rc, "preparing a statement", err);
+}
+
+int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err)
+{
+	sqlite3 *db = NULL;
+	int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	int result = 0;
+
+	if (rc != SQLITE_OK)
+		result = sqlite_fail(db, rc, "opening", err);
+	else if (sqlite3_busy_timeout(db, 2000) != SQLITE_OK)
+		result = sqlite_fail(db, SQLITE_ERROR, "setting the busy timeout", err);
+	if (result) {
+		(void)sqlite3_close(db); /* nothing is open in it */
+		return -1;
+	}
+	*db_out = db;
+	return 0;
+}
+
+struct str sqlite_column_str(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return (struct str){text, (size_t)sqlite3_column_bytes(statement, column)};
+}
+
+void sqlite_bind_str(sqlite3_stmt *statement, int index, struct str s)
+{
+	/* binding fails only for an index that does not exist, which the tests would meet at once */
+	(void)sqlite3_bind_text(statement, index, s.ptr ? s.ptr : "", (int)s.len, SQLITE_STATIC);
+}
+
+bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bounds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int64_t value = sqlite3_column_int64(statement, bounds[i].column);
+
+		if (sqlite3_column_type(statement, bounds[i].column) != SQLITE_INTEGER || value < bounds[i].min ||
+		    value > bounds[i].max)
+			return false;
+	}
+	return true;
+}
+
+/* ---- schemas ---- */
+
+static int sqlite_read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int rc;
+
+	if (sqlite_prepare(db, sql, &statement, err))
+		return -1;
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*out = sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	return rc == SQLITE_ROW ? 0 : sqlite_fail(db, rc, "reading the schema version", err);
+}
+
+static int sqlite_apply_step(sqlite3 *db, const struct sqlite_schema *schema, size_t index, struct error *err)
+{
+	char *pragmas = sqlite3_mprintf("PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+					schema->application_id, (int)index + 1);
+	int result = -1;
+
+	if (sqlite_execute(db, "BEGIN IMMEDIATE", err) || sqlite_execute(db, schema->steps[index], err) ||
+	    sqlite_execute(db, pragmas, err))
+		goto done;
+	result = 0;
+done:
+	sqlite3_free(pragmas);
+	if (result) {
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* the first error is the one to tell */
+		(void)error_wrap(err, "schema step %zu", index + 1);
+	}
+	return result;
+}
+
+int sqlite_check_schema(sqlite3 *db, const struct sqlite_schema *schema, int64_t *version_out, struct error *err)
+{
+	int64_t application_id;
+	int64_t version;
+	int64_t objects;
+
+	if (sqlite_read_int(db, "PRAGMA application_id", &application_id, err) ||
+	    sqlite_read_int(db, "PRAGMA user_version", &version, err) ||
+	    sqlite_read_int(db, "SELECT count(*) FROM sqlite_schema", &objects, err)) {
+		if (sqlite3_errcode(db) == SQLITE_NOTADB)
+			return error_set(err, ERR_INVALID, "this is not an SQLite file");
+		return -1;
+	}
+	if (application_id != schema->application_id && (application_id || version || objects))
+		return error_set(err, ERR_INVALID, "this SQLite file belongs to another program");
+	if (version < 0 || (uint64_t)version > schema->step_count)
+		return error_set(err, ERR_INVALID,
+				 "its schema version %lld is newer than this program's %zu: use a newer highwater",
+				 (long long)version, schema->step_count);
+	*version_out = version;
+	return 0;
+}
+
+int sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema, struct error *err)
+{
+	int64_t version;
+
+	if (sqlite_check_schema(db, schema, &version, err))
+		return -1;
+	for (size_t i = (size_t)version; i < schema->step_count; i++)
+		if (sqlite_apply_step(db, schema, i, err))
+			return -1;
+	return 0;
+}
