@@ -1,7 +1,11 @@
 /* Connections, statements, errors and schemas; see sqlite.h. */
 #include "sqlite/sqlite.h"
+#include "base/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 /* SQLite knows a full disk by ENOSPC alone. What the system said is asked of the file that is written, the log: the
  * connection's own memory of it is not set by a COMMIT. */
@@ -98,6 +102,60 @@ bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bound
 			return false;
 	}
 	return true;
+}
+
+/* ---- files ---- */
+
+int sqlite_lock(const char *path, int *lock_fd_out, struct error *err)
+{
+	struct buf name;
+	int result = 0;
+	int lock_fd;
+	int fd;
+
+	buf_init(&name, 4096 + 8);
+	buf_printf(&name, "%s.lock", path);
+	lock_fd = open(buf_c(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock_fd < 0)
+		result = error_set_errno(err, errno, "opening %s", buf_c(&name));
+	else if (flock(lock_fd, LOCK_EX | LOCK_NB))
+		result = errno == EWOULDBLOCK ? error_set(err, ERR_BUSY, "another highwater process uses it")
+					      : error_set_errno(err, errno, "locking %s", buf_c(&name));
+	buf_fini(&name);
+	if (result == 0) {
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* nobody else may read it */
+		if (fd < 0)
+			result = error_set_errno(err, errno, "opening");
+		else
+			(void)close(fd); /* SQLite opens its own */
+	}
+	if (result) {
+		if (lock_fd >= 0)
+			(void)close(lock_fd); /* nothing was written through it */
+		return -1;
+	}
+	*lock_fd_out = lock_fd;
+	return 0;
+}
+
+/* The mode belongs to the file and the pragma does not fail when it cannot be had: the answer must be looked at. */
+int sqlite_use_wal(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = -1;
+	int rc;
+
+	if (sqlite_prepare(db, "PRAGMA journal_mode = WAL", &statement, err))
+		return -1;
+	rc = sqlite3_step(statement);
+	if (rc != SQLITE_ROW)
+		(void)sqlite_fail(db, rc, "switching to a write-ahead log", err); /* result says -1 */
+	else if (!str_eq(sqlite_column_str(statement, 0), STR("wal")))
+		(void)error_set(err, ERR_IO, "its file system cannot hold a write-ahead log"); /* as above */
+	else
+		result = 0;
+	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
+	return result;
 }
 
 /* ---- schemas ---- */

@@ -9,6 +9,13 @@
 /* Opens with the flags of sqlite3_open_v2, and lets a connection wait 2 s for another's lock. */
 MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err);
 
+/* Makes the file (mode 0600) where it is missing, and locks it against other processes that call this, by a lock file
+ * beside it: path and ".lock". The lock ends when `lock_fd_out` is closed. Errors ERR_BUSY (another process has it),
+ * ERR_IO. */
+MUST_CHECK int sqlite_lock(const char *path, int *lock_fd_out, struct error *err);
+/* Switches the file to a write-ahead log. Errors ERR_IO where its file system cannot hold one, and as sqlite_fail's. */
+MUST_CHECK int sqlite_use_wal(sqlite3 *db, struct error *err);
+
 /* Turns a result code into err (ERR_FULL, ERR_BUSY, ERR_INTERNAL for a failed sync or a damaged file, else ERR_IO);
  * returns -1. `doing` is for people. */
 int sqlite_fail(sqlite3 *db, int rc, const char *doing, struct error *err);

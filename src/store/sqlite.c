@@ -15,13 +15,10 @@
 #include "store/sqlite_internal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <search.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define SQLITE_PAGE_BYTES 4096
@@ -311,7 +308,6 @@ static int sqlite_store_reader_open(struct store *base, struct store_reader **re
 {
 	return sqlite_reader_open(((struct sqlite_store *)base)->path, reader_out, err);
 }
-
 static const struct store_ops sqlite_ops = {
 	.load = sqlite_load,
 	.commit = sqlite_commit,
@@ -322,31 +318,6 @@ static const struct store_ops sqlite_ops = {
 	.close = sqlite_close,
 	.reader_open = sqlite_store_reader_open,
 };
-
-/* One process per file: two writers would each trust a memory of the apps that the other makes stale. */
-static int sqlite_lock(struct sqlite_store *store, struct error *err)
-{
-	struct buf path;
-	int result = 0;
-	int fd;
-
-	buf_init(&path, 4096);
-	buf_printf(&path, "%s.lock", store->path);
-	store->lock_fd = open(buf_c(&path), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (store->lock_fd < 0)
-		result = error_set_errno(err, errno, "opening %s", buf_c(&path));
-	else if (flock(store->lock_fd, LOCK_EX | LOCK_NB))
-		result = errno == EWOULDBLOCK ? error_set(err, ERR_BUSY, "another highwater process uses it")
-					      : error_set_errno(err, errno, "locking %s", buf_c(&path));
-	buf_fini(&path);
-	if (result)
-		return -1;
-	fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600); /* it holds keys: nobody else may read it */
-	if (fd < 0)
-		return error_set_errno(err, errno, "opening");
-	(void)close(fd); /* SQLite opens its own */
-	return 0;
-}
 
 static int sqlite_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES])
 {
@@ -383,26 +354,6 @@ static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 	return 0;
 }
 
-/* The mode belongs to the file and the pragma does not fail when it cannot be had: the answer must be looked at. */
-static int sqlite_use_wal(sqlite3 *db, struct error *err)
-{
-	sqlite3_stmt *statement = NULL;
-	int result = -1;
-	int rc;
-
-	if (sqlite_prepare(db, "PRAGMA journal_mode = WAL", &statement, err))
-		return -1;
-	rc = sqlite3_step(statement);
-	if (rc != SQLITE_ROW)
-		(void)sqlite_fail(db, rc, "switching to a write-ahead log", err); /* result says -1 */
-	else if (!str_eq(sqlite_column_str(statement, 0), STR("wal")))
-		(void)error_set(err, ERR_IO, "its file system cannot hold a write-ahead log"); /* as above */
-	else
-		result = 0;
-	(void)sqlite3_finalize(statement); /* repeats the error that rc has */
-	return result;
-}
-
 static int sqlite_start_checkpoints(struct sqlite_store *store, struct error *err)
 {
 	int rc;
@@ -432,7 +383,9 @@ int store_sqlite_open(const struct store_sqlite_options *options, struct store *
 	store->lock_fd = -1;
 	store->path = mem_dup(options->path, strlen(options->path));
 	store->wal_pages_max = options->wal_bytes_max / SQLITE_PAGE_BYTES;
-	if (sqlite_lock(store, err) || sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
+	/* one process per file: two writers would each trust a memory of the apps that the other makes stale */
+	if (sqlite_lock(store->path, &store->lock_fd, err) ||
+	    sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &store->db, err) ||
 	    sqlite_check_schema(store->db, &sqlite_store_schema, &version, err) || sqlite_use_wal(store->db, err) ||
 	    sqlite_execute(store->db, cache, err) || sqlite_migrate(store->db, &sqlite_store_schema, err) ||
 	    sqlite_read_meta(store, err) || sqlite_load_apps(store, err) ||
