@@ -4,6 +4,7 @@
 #include <highwater/code.h>
 #include <highwater/platform.h>
 #include <highwater/query.h>
+#include <highwater/receiver.h>
 #include <highwater/sign.h>
 #include <highwater/usersig.h>
 #include <highwater/webhook.h>

@@ -10,6 +10,7 @@
  * nobody checks; checking from any number of threads at a time. */
 #include <highwater/callback.h>
 #include <highwater/code.h>
+#include <highwater/sign.h>
 #include <highwater/webhook.h>
 
 HW_BEGIN

@@ -40,7 +40,7 @@ static const char *const demo_setup_file_names[DEMO_FILE_COUNT] = {
 	[DEMO_FILE_SERVE_PORT] = "serve.port",
 	[DEMO_FILE_RECEIVE_LOG] = "receive.log",
 	[DEMO_FILE_SERVE_LOG] = "serve.log",
-	[DEMO_FILE_RECORD] = "callbacks.jsonl",
+	[DEMO_FILE_RECORD] = "callbacks.db",
 	[DEMO_FILE_DATA] = "data",
 	[DEMO_FILE_ADMIN_TOKEN] = "data/admin-token",
 };

@@ -57,6 +57,12 @@ void record_append_json(const struct record_row *row, struct buf *out);
 void record_append_csv_head(struct buf *out);
 void record_append_csv(const struct record_row *row, struct buf *out);
 
+struct record_gap {
+	uint32_t sdkappid;
+	int64_t first, last; /* missing, both included */
+	int64_t since_ms;    /* when a number behind it came */
+};
+
 /* ---- the writer: one thread ---- */
 
 struct record;
@@ -67,28 +73,49 @@ MUST_CHECK int record_open(const char *path, struct record **record_out, struct 
 /* Accepts NULL. */
 void record_close(struct record **record);
 
-/* One transaction: begin, any number of adds and marks, commit. When any of them fails the whole is taken back, nothing of
- * it is in the file, and the next begin may succeed; only ERR_INTERNAL (a sync failed, the file is damaged) means that
- * what is on disk is not known, and the process must end. Errors ERR_FULL, ERR_BUSY, ERR_IO, ERR_INTERNAL. */
-MUST_CHECK int record_begin(struct record *record, struct error *err);
-/* Adds an event unless one of its key is there; then counts that it came again, and takes a higher replay number. `key`
- * is the event's. Sets row->id, times and last_ms; `is_new_out` tells. */
-MUST_CHECK int record_add(struct record *record, const char key[HW_EVENT_KEY_BYTES + 1], struct record_row *row,
-			  bool *is_new_out, struct error *err);
-/* Keeps how far a sink is: all rows up to `id` are done with. `state` is the sink's own, at most RECORD_STATE_BYTES_MAX. */
-#define RECORD_STATE_BYTES_MAX (1024 * 1024)
-MUST_CHECK int record_mark(struct record *record, const char *sink, int64_t id, struct str state, struct error *err);
-/* Returns when all of it is on disk. */
+/* One transaction: begin, any number of the calls below, commit. When any of them fails the whole must be abandoned:
+ * nothing of it is in the file, and the next begin may succeed; only ERR_INTERNAL (a sync failed, the file is damaged)
+ * means that what is on disk is not known, and the process must end. `steady_ms` is the time of a clock that does not
+ * step, from which silence is measured. Errors ERR_FULL, ERR_BUSY, ERR_IO, ERR_INTERNAL. */
+MUST_CHECK int record_begin(struct record *record, int64_t steady_ms, struct error *err);
+/* Returns when all of it is on disk. When it fails the transaction is over, too. */
 MUST_CHECK int record_commit(struct record *record, struct error *err);
 void record_abandon(struct record *record);
 
-/* Adds a note about an app: RECORD_SILENT, RECORD_RESUMED (in a transaction of the writer). `number` is the body's: for
- * how many seconds it was silent. */
-MUST_CHECK int record_note(struct record *record, enum record_kind kind, uint32_t sdkappid, int64_t now_ms,
-			   int64_t number, struct error *err);
+/* Adds an event unless one of its key is there; then counts that it came again, and takes a higher replay number. `key`
+ * is the event's. Sets row->id, times and last_ms; `is_new_out` tells. An app that was silent gets the note
+ * RECORD_RESUMED. */
+MUST_CHECK int record_add(struct record *record, const char key[HW_EVENT_KEY_BYTES + 1], struct record_row *row,
+			  bool *is_new_out, struct error *err);
+/* Keeps how far a sink is: it is done with all rows up to `id`. `state` is the sink's own. */
+#define RECORD_STATE_BYTES_MAX (1024 * 1024)
+MUST_CHECK int record_mark(struct record *record, const char *sink, int64_t id, struct str state, struct error *err);
+/* Makes an app known, so that its silence is counted from now on when nothing ever came. */
+MUST_CHECK int record_meet(struct record *record, uint32_t sdkappid, int64_t now_ms, struct error *err);
+/* Notes RECORD_SILENT when no callback of the app, which was met, came for `silence_ms` and that was not noted yet. */
+MUST_CHECK int record_check_silence(struct record *record, uint32_t sdkappid, uint64_t silence_ms, int64_t now_ms,
+				    struct error *err);
 
-/* Removes rows received before `before_ms`, oldest first, at most 500, never behind `keep_id`, in a transaction of its
- * own. Returns 1 when there may be more, 0, or -1. */
+/* The notes that the last transaction made; valid until the next begin. */
+struct record_note {
+	int64_t id;
+	enum record_kind kind;
+	uint32_t sdkappid;
+	int64_t time_ms;
+	int64_t number; /* for how many seconds it was silent; of RECORD_RESOLVED the threshold, 0 for all */
+};
+const struct record_note *record_notes(const struct record *record, size_t *count_out);
+/* The row of a note; what it points to is in the arena. */
+void record_note_row(const struct record_note *note, struct arena *arena, struct record_row *row_out);
+
+/* Gaps that are older than `before_ms` and were not given here before: fills at most `limit`, in a transaction of its
+ * own. Errors as record_commit's. */
+MUST_CHECK int record_tell_gaps(struct record *record, int64_t before_ms, size_t limit, struct record_gap *gaps_out,
+				size_t *count_out, struct error *err);
+
+/* Removes rows received before `before_ms`, the oldest first, at most RECORD_PRUNE_ROWS_MAX, never behind `keep_id`, in a
+ * transaction of its own. Returns 1 when there may be more, 0, or -1 with an error as record_commit's. */
+#define RECORD_PRUNE_ROWS_MAX 500
 MUST_CHECK int record_prune(struct record *record, int64_t before_ms, int64_t keep_id, size_t *removed_out,
 			    struct error *err);
 
@@ -98,7 +125,7 @@ MUST_CHECK int record_prune(struct record *record, int64_t before_ms, int64_t ke
  * or two. Errors as record_open's; ERR_INVALID when there is no such file. */
 MUST_CHECK int record_note_add(const char *path, uint32_t sdkappid, unsigned threshold, int64_t now_ms,
 			       struct error *err);
-/* Forgets the gaps of an app, 0 for all; `removed_out` is how many numbers were missing. */
+/* Lets the gaps of an app, 0 for all, not count any more; `removed_out` is how many numbers were missing. */
 MUST_CHECK int record_gaps_clear(const char *path, uint32_t sdkappid, uint64_t *removed_out, struct error *err);
 
 /* ---- readers: any thread, one at a time each ---- */
@@ -134,7 +161,7 @@ MUST_CHECK int record_read_last(struct record_reader *reader, int64_t *id_out, s
 MUST_CHECK int record_read_mark(struct record_reader *reader, struct arena *arena, const char *sink, int64_t *id_out,
 				struct str *state_out, struct error *err);
 
-/* What is known of an app. */
+/* What is known of an app. 0 rather than -1 for unknown times. */
 struct record_app {
 	uint32_t sdkappid;
 	int64_t first_ms;   /* when it was met, or served here, first */
@@ -153,11 +180,6 @@ struct record_app {
 MUST_CHECK int record_read_apps(struct record_reader *reader, struct arena *arena, struct record_app **apps_out,
 				size_t *count_out, struct error *err);
 
-struct record_gap {
-	uint32_t sdkappid;
-	int64_t first, last; /* missing, both included */
-	int64_t since_ms;    /* when a number behind it came */
-};
 /* Sorted by app and number; at most RECORD_GAPS_MAX of each app are kept, the newest. */
 #define RECORD_GAPS_MAX 1000
 MUST_CHECK int record_read_gaps(struct record_reader *reader, struct arena *arena, uint32_t sdkappid,

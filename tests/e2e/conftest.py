@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -293,7 +294,7 @@ class AppBackend(Process):
     """`highwater receive`, with its record."""
 
     def __init__(self, folder, *arguments, sdkappids="1400000001", token=None, port="0"):
-        self.record = pathlib.Path(folder) / "callbacks.jsonl"
+        self.record = pathlib.Path(folder) / "callbacks.db"
         super().__init__(
             folder,
             "--http-listen",
@@ -309,11 +310,38 @@ class AppBackend(Process):
             self.environment["HIGHWATER_RECEIVE_TOKEN"] = token
             self.secrets.add(token)
 
-    def lines(self):
-        """The recorded callbacks; each line must be whole."""
-        text = self.record.read_bytes() if self.record.exists() else b""
-        assert text == b"" or text.endswith(b"\n"), text[-200:]
-        return [json.loads(line) for line in text.splitlines()]
+    def rows(self):
+        """The rows of the record, the oldest first."""
+        if not self.record.exists():
+            return []
+        db = sqlite3.connect(f"file:{self.record}?mode=ro", uri=True, timeout=30)
+        db.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in db.execute("SELECT * FROM callbacks ORDER BY id")]
+        finally:
+            db.close()
+
+    def events(self):
+        """The recorded callbacks, as `highwater record export` gives them; without notes of its own."""
+        names = {"receive_ms": "ReceivedTime", "sdkappid": "SdkAppid", "command": "CallbackCommand", "client_ip": "ClientIP",
+                 "platform": "OptPlatform", "peer": "Peer", "times": "Times", "id": "Id", "last_ms": "LastTime"}  # fmt: skip
+        said = {"attempt": "Attempt", "sequence": "Sequence", "threshold": "Threshold", "replay": "Replay"}
+        found = []
+        for row in self.rows():
+            if row["kind"] != 0:
+                continue
+            event = {name: row[column] for column, name in names.items()}
+            event |= {name: row[column] for column, name in said.items() if row[column] is not None}
+            event |= {"Kind": "Callback", "Signed": row["signed"] == 1, "Body": json.loads(row["body"]),
+                      "Signature": ["", "v1", None, "v1a"][row["webhook_kind"]]}  # fmt: skip
+            event |= {"WebhookId": row["webhook_id"]} if row["webhook_id"] else {}
+            event |= {"Test": True} if row["test"] else {}
+            found.append(event)
+        return found
+
+    def printed(self):
+        """The lines on standard output, which are in the log too."""
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
 
 
 @pytest.fixture
