@@ -4,6 +4,7 @@
  * line, then answered, and passed on to the sinks that are set. What callbacks must prove is read by receive_trust.c. */
 #include "receive/receive.h"
 #include "base/clock.h"
+#include "cli/receive_sinks.h"
 #include "cli/receive_trust.h"
 #include "cli/service.h"
 
@@ -21,6 +22,7 @@ struct receive_settings {
 	uint64_t keep;
 	uint64_t silence;
 	uint64_t gap_after;
+	struct receive_sinks_settings sinks;
 	char *log_level;
 };
 
@@ -38,6 +40,7 @@ static const struct setting receive_rows[] = {
 	{"receive.gap_after", SETTING_DURATION, offsetof(struct receive_settings, gap_after), "5m", 0,
 	 UINT64_C(30) * 86400 * 1000,
 	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
+	RECEIVE_SINK_ROWS(receive_settings),
 	SERVICE_LOG_ROW(receive_settings),
 };
 
@@ -58,6 +61,7 @@ static int receiver_check(void *target, struct error *err)
 
 	return service_http_check(&settings->http, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
+			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(settings->log_level, &receiver->log_level, err)
 		       ? -1
 		       : 0;
@@ -102,7 +106,7 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
 	struct http_server_options server = service_http_options(&settings->http);
-	const struct receive_options options = {
+	struct receive_options options = {
 		.receiver = receiver->trust.receiver,
 		.record_path = settings->record,
 		.keep_ms = settings->keep,
@@ -110,11 +114,13 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 		.gap_after_ms = settings->gap_after,
 		.sdkappids = receiver->trust.sdkappids,
 		.sdkappid_count = receiver->trust.sdkappid_count,
+		.sink_retry_longest_ms = settings->sinks.retry_longest,
 		.on_seen = receiver_print,
 		.context = receiver,
 	};
 
-	if (receive_open(&options, &receiver->receive, err))
+	if (receive_sinks_open(&settings->sinks, options.sinks, &options.sink_count, err) ||
+	    receive_open(&options, &receiver->receive, err))
 		return -1;
 	server.handler = receive_handle;
 	server.refuse = receive_refuse;

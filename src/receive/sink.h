@@ -22,26 +22,37 @@ enum sink_kind {
 /* "alertmanager", "command", "post", "mail": for settings, metrics and the record. Static. */
 const char *sink_kind_word(enum sink_kind kind);
 
-/* One kind of sink, as a table of functions; all on the sink's thread. `sink` is what its open made. */
+/* Which events a sink wants. */
+enum sink_events {
+	SINK_EVENTS_ALL,
+	SINK_EVENTS_ALERTS, /* the alert of an app that reaches its maximum, and all notes */
+};
+bool sink_wants(enum sink_events events, const struct record_row *row);
+
+/* One kind of sink, as a table of functions; all on the sink's thread. `sink` is what its open made. `stop` says that the
+ * process ends: return soon. Errors are one line, without secrets and without the query of a URL. */
 struct sink_ops {
 	enum sink_kind kind;
 	/* Does it want the event? Others are passed over. */
 	bool (*wants)(const void *sink, const struct record_row *row);
 	/* Passes events on, in order, all of them wanted; returns how many are done with, from the first on. When that is
-	 * not all, err says why (one line, no secret, no query of a URL), and the rest is tried again later. `stop` says
-	 * that the process ends: return soon. */
+	 * not all, err says why, and the rest is tried again later. Done with is also what stands in the state to be
+	 * saved, which `tick` passes on. */
 	size_t (*deliver)(void *sink, const struct record_row *rows, size_t count, const atomic_bool *stop,
 			  struct error *err);
-	/* What has to be done without an event (an alert that ends, one that must be said again): returns how many
-	 * milliseconds nothing is to be done, -1 with err when it failed. NULL for none. */
+	/* Passes on what stands in the state, and says again what must be said again. Returns in how many milliseconds it
+	 * wants to be called again (SINK_TICK_NEVER: after the next event), or -1 with err when it failed. NULL for
+	 * none. */
 	int64_t (*tick)(void *sink, const atomic_bool *stop, struct error *err);
-	/* What must not be forgotten over a restart, kept with the place. NULL for none. */
+	/* What must not be forgotten over a restart, kept with the place, at most RECORD_STATE_BYTES_MAX. NULL for none,
+	 * as for the next. An error of `restore` is told, and the sink begins with no state. */
 	void (*save)(const void *sink, struct buf *out);
 	int (*restore)(void *sink, struct str state, struct error *err);
 	void (*close)(void *sink);
 };
+#define SINK_TICK_NEVER INT64_MAX
 
-/* A sink that was opened: made by sink_alertmanager_open and its like (sink_*.h), owned by sinks_open. */
+/* A sink that was opened: made by sink_alertmanager_open and its like, owned by sinks_open. */
 struct sink {
 	const struct sink_ops *ops;
 	void *sink;
@@ -59,23 +70,27 @@ struct sinks_options {
 	void *context;
 };
 
+/* How long a sink waits after so many failures in a row, 1 for the first: pure. `random` spreads it over its upper
+ * half. */
+uint64_t sink_wait_ms(unsigned failures, uint64_t longest_ms, uint64_t random);
+
 /* Takes the sinks over, also when it fails. Starts their threads. */
 MUST_CHECK int sinks_open(const struct sinks_options *options, struct sinks **sinks_out, struct error *err);
 /* Something was recorded. Threads: any. */
 void sinks_wake(struct sinks *sinks);
-/* The smallest id that all of them are done with; INT64_MAX without sinks. Threads: any. */
+/* The smallest id that all of them are done with. Threads: any. */
 int64_t sinks_done_id(struct sinks *sinks);
 
 struct sink_stats {
 	enum sink_kind kind;
-	uint64_t delivered_total; /* events, since the start */
+	uint64_t delivered_total; /* events that were done with, since the start */
 	uint64_t failures_total;  /* attempts that failed */
 	int64_t done_id;
-	int64_t oldest_ms; /* when the oldest event that waits was received; 0 for none */
+	int64_t oldest_ms; /* while it fails: when the oldest event that waits was received; 0 for none */
 	bool is_failing;   /* the last attempt failed */
 	char error[256];   /* why, while it is failing */
 };
 /* Fills at most SINK_KIND_COUNT; returns how many. Threads: any. */
 size_t sinks_stats(struct sinks *sinks, struct sink_stats *out);
-/* Ends the threads, in the middle of an attempt if need be within 5 s, and frees. Accepts NULL. */
+/* Ends the threads, in the middle of an attempt if need be, and frees. Accepts NULL. */
 void sinks_close(struct sinks **sinks);
