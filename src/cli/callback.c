@@ -223,6 +223,18 @@ static int callbacks_delete(const struct cli_line *line)
 		.details = more, .run = function                                                                       \
 	}
 
+/* It has a short name of its own, too. */
+#define CALLBACKS_REPLAY(group_word, word)                                                                             \
+	{                                                                                                              \
+		.group = group_word, .name = word, .arguments = "[WEBHOOK-ID]", .argument_max = 1,                     \
+		.options = REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FROM) | OPTION_BIT(OPTION_TO) | \
+			   OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_UNTIL) | OPTION_BIT(OPTION_STATE),             \
+		.summary = "Sends callbacks again that were delivered, superseded or have failed",                     \
+		.details = "Which: a WEBHOOK-ID, or --app with --from and --to, or --app with --since and, if you "    \
+			   "like, --until.\nOf a range those that have failed, unless --state says otherwise.\n",      \
+		.run = callbacks_replay                                                                                \
+	}
+
 static const struct cli_command callbacks_commands[] = {
 	CALLBACKS_COMMAND("set",
 			  REMOTE_APP_OPTIONS | OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_COMMANDS) |
@@ -242,13 +254,7 @@ static const struct cli_command callbacks_commands[] = {
 		       callbacks_list),
 	CALLBACKS_LOOK("attempts", "WEBHOOK-ID", 1, UINT64_C(0), "Shows a callback and the attempts to deliver it", "",
 		       callbacks_attempts),
-	CALLBACKS_LOOK("replay", "[WEBHOOK-ID]", 0,
-		       OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_FROM) | OPTION_BIT(OPTION_TO) |
-			       OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_UNTIL) | OPTION_BIT(OPTION_STATE),
-		       "Sends callbacks again that were delivered, superseded or have failed",
-		       "Which: a WEBHOOK-ID, or --app with --from and --to, or --app with --since and, if you like, "
-		       "--until.\nOf a range those that have failed, unless --state says otherwise.\n",
-		       callbacks_replay),
+	CALLBACKS_REPLAY("callback", "replay"),
 	CALLBACKS_COMMAND("pause", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
 			  "Holds the app's callbacks back; they are kept", "", callbacks_pause),
 	CALLBACKS_COMMAND("resume", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
@@ -263,4 +269,13 @@ const struct cli_group cli_callback_group = {
 	.summary = "Sets, shows and deletes an app's callback URL; lists, sends, holds and tests callbacks",
 	.commands = callbacks_commands,
 	.command_count = ARRAY_LEN(callbacks_commands),
+};
+
+static const struct cli_command replay_commands[] = {CALLBACKS_REPLAY("replay", "")};
+
+const struct cli_group cli_replay_group = {
+	.name = "replay",
+	.summary = "Sends callbacks again: short for `highwater callback replay`",
+	.commands = replay_commands,
+	.command_count = ARRAY_LEN(replay_commands),
 };

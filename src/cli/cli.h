@@ -55,6 +55,11 @@ extern const struct cli_group cli_room_group;
 extern const struct cli_group cli_callback_group;
 extern const struct cli_group cli_doctor_group;
 extern const struct cli_group cli_usersig_group;
+extern const struct cli_group cli_record_group;
+extern const struct cli_group cli_trigger_group;
+extern const struct cli_group cli_check_group;
+extern const struct cli_group cli_listen_group;
+extern const struct cli_group cli_replay_group;
 
 /* Prints "highwater app create: TEXT" on standard error and returns `exit`. */
 int cli_fail(const struct cli_line *line, enum cli_exit exit, const char *format, ...) PRINTF_LIKE(3, 4);

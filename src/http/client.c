@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
@@ -398,6 +399,35 @@ static void client_set_client_cert(struct http_exchange *exchange, const struct 
 	exchange->has_client_cert = wanted;
 }
 
+/* A byte at a time. */
+static size_t client_on_drip(char *out, size_t size, size_t count, void *context)
+{
+	struct http_exchange *exchange = context;
+	const struct timespec pause = {exchange->drip_ms / 1000, (long)(exchange->drip_ms % 1000) * 1000000};
+
+	if (exchange->drip.len == 0 || size * count == 0)
+		return 0;
+	(void)nanosleep(&pause, NULL); /* waking early only means dripping faster */
+	out[0] = exchange->drip.ptr[0];
+	exchange->drip = str_slice(exchange->drip, 1, exchange->drip.len);
+	return 1;
+}
+
+static void client_set_body(struct http_exchange *exchange, const struct http_request *request)
+{
+	CURL *easy = exchange->easy;
+
+	exchange->drip = (struct str){exchange->request_body, request->body.len};
+	exchange->drip_ms = request->drip_ms;
+	/* copies or plain values: these fail only when memory is out */
+	(void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->drip_ms ? NULL : exchange->request_body);
+	(void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, request->drip_ms ? client_on_drip : NULL);
+	(void)curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
 void http_client_submit(struct http_client *client, const struct http_request *request, http_done done, void *context)
 {
 	struct http_exchange *exchange = client_take(client);
@@ -422,9 +452,7 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 		(void)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 		(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
 	} else {
-		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-		(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->request_body);
-		(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+		client_set_body(exchange, request);
 	}
 	rc = curl_multi_add_handle(client->multi, easy);
 	assert(rc == CURLM_OK); /* it was in no multi handle */

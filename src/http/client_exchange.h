@@ -19,6 +19,8 @@ struct http_exchange {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *request_body; /* owned */
+	struct str drip;    /* what is left of it, for a request that drips */
+	unsigned drip_ms;
 	struct buf reply;
 	size_t header_bytes; /* of the reply so far */
 	struct client_head head;

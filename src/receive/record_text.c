@@ -107,3 +107,76 @@ void record_append_json(const struct record_row *row, struct buf *out)
 	text_append_number(out, "LastTime", row->last_ms);
 	buf_append_char(out, '}');
 }
+
+/* ---- CSV ---- */
+
+/* A cell in quotes. One that a spreadsheet would take for a formula, which whoever sends callbacks could want to be run
+ * there, gets an apostrophe in front. */
+static void text_append_cell(struct buf *out, struct str value)
+{
+	buf_append_char(out, '"');
+	if (value.len && (value.ptr[0] == '=' || value.ptr[0] == '+' || value.ptr[0] == '-' || value.ptr[0] == '@'))
+		buf_append_char(out, '\'');
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.ptr[i] == '"')
+			buf_append_char(out, '"');
+		buf_append_char(out, value.ptr[i]);
+	}
+	buf_append_char(out, '"');
+}
+
+static void text_append_cell_number(struct buf *out, int64_t value)
+{
+	if (value >= 0)
+		buf_append_i64(out, value);
+}
+
+void record_append_csv_head(struct buf *out)
+{
+	buf_append_c(out, "Id,Kind,ReceivedTime,SdkAppid,CallbackCommand,ClientIP,OptPlatform,Signed,WebhookId,Attempt,"
+			  "Sequence,Threshold,Peer,Body,Signature,Test,Replay,Times,LastTime\r\n");
+}
+
+void record_append_csv(const struct record_row *row, struct buf *out)
+{
+	const struct {
+		struct str text; /* ptr NULL for a number */
+		int64_t number;
+	} cells[] = {
+		{{0}, row->id},
+		{str_c(record_kind_word(row->kind)), 0},
+		{{0}, row->receive_ms},
+		{{0}, row->sdkappid},
+		{row->command, 0},
+		{row->client_ip, 0},
+		{row->platform, 0},
+		{row->is_signed ? STR("true") : STR("false"), 0},
+		{row->webhook_id, 0},
+		{{0}, row->attempt},
+		{{0}, row->sequence},
+		{{0}, row->threshold},
+		{row->peer, 0},
+		{row->body, 0},
+		{text_webhook_word(row->webhook_kind), 0},
+		{row->is_test ? STR("true") : STR("false"), 0},
+		{{0}, row->replay},
+		{{0}, (int64_t)row->times},
+		{{0}, row->last_ms},
+	};
+	struct buf body;
+
+	buf_init(&body, HW_PACKET_BYTES_MAX);
+	text_append_json(&body, row->body);
+	for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
+		if (i)
+			buf_append_char(out, ',');
+		if (cells[i].text.ptr == row->body.ptr && cells[i].text.ptr)
+			text_append_cell(out, buf_str(&body));
+		else if (cells[i].text.ptr)
+			text_append_cell(out, cells[i].text);
+		else
+			text_append_cell_number(out, cells[i].number);
+	}
+	buf_append_c(out, "\r\n");
+	buf_fini(&body);
+}
