@@ -268,6 +268,8 @@ static int demo_setup_start_receiver(struct demo_setup *setup)
 		setup->files[DEMO_FILE_SECRET],
 		"--receive-record",
 		setup->files[DEMO_FILE_RECORD],
+		"--status-listen",
+		"127.0.0.1:0",
 		NULL,
 	};
 	const struct child_options options = {arguments, setup->files[DEMO_FILE_RECEIVE_LOG], true};

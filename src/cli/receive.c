@@ -4,9 +4,11 @@
  * line, then answered, and passed on to the sinks that are set. What callbacks must prove is read by receive_trust.c. */
 #include "receive/receive.h"
 #include "base/clock.h"
+#include "cli/files.h"
 #include "cli/receive_sinks.h"
 #include "cli/receive_trust.h"
 #include "cli/service.h"
+#include "receive/status.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,8 +25,13 @@ struct receive_settings {
 	uint64_t silence;
 	uint64_t gap_after;
 	struct receive_sinks_settings sinks;
+	char *status_listen;
+	char *status_port_file;
 	char *log_level;
 };
+
+#define RECEIVE_STATUS_CONNECTIONS_MAX 100
+#define RECEIVE_STATUS_TIMEOUT_MS 10000
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
@@ -41,6 +48,10 @@ static const struct setting receive_rows[] = {
 	 UINT64_C(30) * 86400 * 1000,
 	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
 	RECEIVE_SINK_ROWS(receive_settings),
+	{"status.listen", SETTING_TEXT, offsetof(struct receive_settings, status_listen), "127.0.0.1:8082", 0, 255,
+	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},
+	{"status.port_file", SETTING_TEXT, offsetof(struct receive_settings, status_port_file), "", 0, 4000,
+	 "File that gets that port's number when everything is ready; removed at a clean stop."},
 	SERVICE_LOG_ROW(receive_settings),
 };
 
@@ -52,6 +63,8 @@ struct receiver {
 	struct buf line; /* the recording thread's */
 	struct receive *receive;
 	struct http_server *server;
+	struct status *status; /* NULL for none, as the next */
+	struct http_server *status_server;
 };
 
 static int receiver_check(void *target, struct error *err)
@@ -102,6 +115,50 @@ static void receiver_print(void *context, const struct receive_seen *seen)
 			  LOG_U64("held_back", held_back));
 }
 
+static int receiver_write_status_port(const struct receiver *receiver, struct error *err)
+{
+	char text[16];
+
+	if (!*receiver->settings.status_port_file)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%u\n", http_server_port(receiver->status_server)); /* fits */
+	if (files_write(receiver->settings.status_port_file, str_c(text), 0644, err))
+		return error_wrap(err, "status.port_file");
+	return 0;
+}
+
+static int receiver_open_status(struct receiver *receiver, struct error *err)
+{
+	const struct receive_settings *settings = &receiver->settings;
+	const struct status_options options = {receiver->receive, receiver->server, settings->record};
+	struct http_server_options server = {.listen = settings->status_listen,
+					     .thread_count = 1,
+					     .body_bytes_max = 1024,
+					     .header_bytes_max = 16 * 1024,
+					     .connection_count_max = RECEIVE_STATUS_CONNECTIONS_MAX,
+					     .request_timeout_ms = RECEIVE_STATUS_TIMEOUT_MS,
+					     .idle_timeout_ms = 6 * RECEIVE_STATUS_TIMEOUT_MS,
+					     .handler = status_handle,
+					     .refuse = status_refuse};
+
+	if (!*settings->status_listen)
+		return 0;
+	if (status_open(&options, &receiver->status, err))
+		return -1;
+	server.context = receiver->status;
+	if (http_server_open(&server, &receiver->status_server, err))
+		return error_wrap(err, "status.listen");
+	return http_server_start(receiver->status_server, err) || receiver_write_status_port(receiver, err) ? -1 : 0;
+}
+
+static void receiver_close_status(struct receiver *receiver)
+{
+	if (receiver->status_server)
+		http_server_drain(receiver->status_server, 1000);
+	http_server_close(&receiver->status_server);
+	status_close(&receiver->status);
+}
+
 static int receiver_open(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
@@ -125,7 +182,8 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 	server.handler = receive_handle;
 	server.refuse = receive_refuse;
 	server.context = receiver->receive;
-	return http_server_open(&server, &receiver->server, err) || http_server_start(receiver->server, err) ||
+	return http_server_open(&server, &receiver->server, err) || receiver_open_status(receiver, err) ||
+			       http_server_start(receiver->server, err) ||
 			       service_ready(&settings->http, http_server_port(receiver->server), err)
 		       ? -1
 		       : 0;
@@ -139,6 +197,7 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 	if (receiver_open(receiver, err))
 		return -1;
 	service_wait_signal();
+	receiver_close_status(receiver); /* it is not ready any more, and borrows what is closed next */
 	service_close_http(&receiver->settings.http, &receiver->server, NULL, NULL);
 	return 0;
 }
@@ -169,12 +228,15 @@ static int receiver_run(int argc, char **argv)
 	if (service_configure(&receiver_service, argc, argv, &receiver.settings, &settings, &exit)) {
 		bool failed = receiver_run_service(&receiver, &err) != 0;
 
+		receiver_close_status(&receiver);
 		http_server_close(&receiver.server);
 		receive_close(&receiver.receive);
 		if (failed)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
+		if (*receiver.settings.status_port_file)
+			(void)unlink(receiver.settings.status_port_file); /* one that is left is replaced later */
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);

@@ -1,5 +1,6 @@
 """Fixtures: a real backend process on loopback, on a free port, in a folder of its own."""
 
+import http.client
 import json
 import os
 import pathlib
@@ -303,12 +304,35 @@ class AppBackend(Process):
             sdkappids,
             "--receive-record",
             str(self.record),
+            "--status-listen",
+            "127.0.0.1:0",
+            "--status-port-file",
+            str(pathlib.Path(folder) / "status.port"),
             *arguments,
             name="receive",
         )
         if token:
             self.environment["HIGHWATER_RECEIVE_TOKEN"] = token
             self.secrets.add(token)
+
+    def status(self, path="/metrics", method="GET", seconds=20):
+        """Asks what it tells about itself: status and text."""
+        port = int((self.folder / "status.port").read_text())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name, **labels):
+        """The value of one sample; None when there is none."""
+        wanted = "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else ""
+        for line in self.status()[1].splitlines():
+            if line.startswith(f"{name}{wanted} "):
+                return float(line.split()[-1])
+        return None
 
     def rows(self):
         """The rows of the record, the oldest first."""
