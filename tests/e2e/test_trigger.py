@@ -1,0 +1,188 @@
+"""`highwater trigger`: callbacks as the backend would send them, and wrong ones, against the real receiver."""
+
+import json
+
+import pytest
+
+import conftest
+import wire
+
+TOKEN = "a callback token"
+SECRET = wire.webhook_key("whsec", b"s" * 32)
+
+
+def write(path, text):
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return "--token-file", write(tmp_path / "token", TOKEN), "--secret-file", write(tmp_path / "secret", SECRET)
+
+
+@pytest.fixture
+def receive(make_app_backend, tmp_path):
+    keys = write(tmp_path / "keys", SECRET)
+    receive = make_app_backend("--receive-secret-file", keys, "--receive-path", "/callback", token=TOKEN)
+    receive.secrets.add(SECRET)
+    return receive
+
+
+@pytest.fixture
+def trigger(receive, files):
+    def call(*arguments, exit=0, path="/callback"):
+        ended = conftest.run("trigger", f"http://127.0.0.1:{receive.port}{path}", *files, *arguments)
+        assert ended.returncode == exit, (arguments, ended.stdout, ended.stderr)
+        assert TOKEN not in ended.stdout + ended.stderr and SECRET not in ended.stdout + ended.stderr
+        return ended.stdout if exit in (0, 1) else ended.stderr
+
+    return call
+
+
+@pytest.mark.smoke
+def test_alert_is_delivered_and_shown(trigger, receive):
+    text = trigger("--current", "450", "--max", "600", "--operator", 'a"b', "--ip", "2001:db8::1", "--platform", "iOS",
+                   "--event-id", "my-id", "--threshold", "80")  # fmt: skip
+    assert text.splitlines()[0].startswith("> POST http://127.0.0.1:")
+    assert "< HTTP status 200 after " in text and text.endswith("delivered: the backend would not send it again\n")
+    (event,) = receive.events()
+    assert event["Body"] == {"CallbackCommand": wire.ALERT, "Operator_Account": 'a"b', "EventTime": event["Body"]["EventTime"],
+                             "CurRoomCount": 450, "MaxRoomCount": 600}  # fmt: skip
+    assert (event["ClientIP"], event["OptPlatform"], event["WebhookId"], event["Threshold"], event["Signature"], event["Signed"]) == (
+        "2001:db8::1", "iOS", "my-id", 80, "v1", True)  # fmt: skip
+
+
+def test_request_is_the_backends_own(make_backend, make_receiver, files):
+    """The same URL, headers and packet, but for what names the event and the time."""
+    receiver = make_receiver()
+    backend = make_backend()
+    app = backend.app(MaxRoomCount=1, callback=receiver.url + "/callback", token=TOKEN)
+    app.create("r").ok()
+    receiver.wait_for(1)
+    made = conftest.run("trigger", receiver.url + "/callback", *files, "--current", "1", "--max", "1", "--threshold", "70")
+    assert made.returncode == 0, made.stdout
+    real, ours = receiver.wait_for(2)
+    real["params"].pop("Sign"), ours["params"].pop("Sign")
+    for one in (real, ours):
+        one["params"]["RequestTime"] = one["body"]["EventTime"] = 0
+        one["headers"] = {name: value for name, value in one["headers"].items() if name != "highwater-sequence"}
+    assert [name for name, _ in real["query"]] == [name for name, _ in ours["query"]]
+    assert real["params"] == ours["params"] and real["body"] == ours["body"] and list(real["body"]) == list(ours["body"])
+    assert set(real["headers"]) == set(ours["headers"])
+    same = ("content-type", "user-agent", "highwater-attempt", "highwater-threshold", "accept")
+    assert all(real["headers"].get(name) == ours["headers"].get(name) for name in same)
+
+
+FINE = ["strings", "unknown-fields", "order", "unknown-command", "slow"]
+WRONG = {
+    "wrong-app": 403, "get": 405, "wrong-command": 400, "no-sign": 401, "bad-sign": 401, "stale-sign": 401, "future-sign": 401,
+    "no-signature": 401, "bad-signature": 401, "stale-signature": 401, "future-signature": 401, "changed-body": 401,
+    "no-json": 400, "empty": 400, "missing-field": 400, "oversized": 413,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FINE)
+def test_what_must_be_taken_is_taken(trigger, receive, fault):
+    found = json.loads(trigger("--fault", fault, "--json"))
+    assert found["AsItMust"] and found["ExchangeList"][0]["Delivered"] and found["Fault"] == fault
+    assert len(receive.events()) == 1
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_must_be_refused_is_refused(trigger, receive, fault):
+    found = json.loads(trigger("--fault", fault, "--json"))
+    (exchange,) = found["ExchangeList"]
+    assert found["AsItMust"] and found["Verdict"].startswith("refused, as it must be")
+    assert exchange["HttpStatus"] == WRONG[fault], exchange
+    assert receive.events() == []
+
+
+def test_faults_of_the_help_are_those_tested(trigger):
+    text = conftest.run("trigger", "--help").stdout
+    listed = {line.split(":")[0].strip() for line in text.splitlines() if ": " in line and line.startswith("  ") and "--" not in line}
+    assert set(FINE) | set(WRONG) | {"no-id"} <= listed
+
+
+def test_callback_of_the_vendors_cloud_has_none_of_our_headers(make_app_backend):
+    receive = make_app_backend()
+    ended = conftest.run("trigger", f"http://127.0.0.1:{receive.port}/", "--fault", "no-id")
+    assert ended.returncode == 0 and "webhook-id" not in ended.stdout
+    assert "WebhookId" not in receive.events()[0]
+
+
+def test_wrong_one_that_is_taken_is_told(make_receiver):
+    receiver = make_receiver()
+    ended = conftest.run("trigger", receiver.url, "--fault", "wrong-app")
+    assert ended.returncode == 1 and "taken, but it must be refused: it had the SDKAppID of another app" in ended.stdout
+
+
+@pytest.mark.parametrize("command", ["Live.CallbackAfterCreateRoom", "Live.CallbackAfterDestroyRoom", "Live.CallbackAfterUpdateRoomInfo",
+                         "Live.CallbackAfterSetMetadata", "Live.CallbackAfterDelMetadata", "Live.CallbackAfterMemberStateChanged",
+                         "Live.CallbackAfterChangeOwner", "Live.CallbackAfterModifyAdmin", "Mic.CallbackAfterSeatInfoChanged",
+                         "Live.CallbackBeforeSendGift"])  # fmt: skip
+def test_each_callback_of_the_family(trigger, receive, command):
+    trigger("--command", command, "--room", "Größe \U0001f680", "--operator", "alice")
+    (event,) = receive.events()
+    assert event["CallbackCommand"] == event["Body"]["CallbackCommand"] == command
+    assert "Größe \U0001f680" in json.dumps(event["Body"], ensure_ascii=False)
+
+
+def test_same_event_several_times(trigger, receive):
+    text = trigger("--times", "3")
+    assert text.count("delivered: ") == 3
+    (event,) = receive.events()
+    assert (event["Times"], event["Attempt"]) == (3, 1)
+
+
+def test_packet_of_a_file(trigger, receive, tmp_path):
+    body = {"CallbackCommand": "Live.CallbackAfterStartBattle", "BattleId": "b"}
+    trigger("--command", body["CallbackCommand"], "--body-file", write(tmp_path / "body", json.dumps(body)))
+    assert receive.events()[0]["Body"] == body
+
+
+@pytest.mark.parametrize("skew, fine", [("50s", True), ("-50s", True), ("70s", False), ("-70s", False), ("-2h", False)])
+def test_clock_that_is_off(trigger, receive, skew, fine):
+    trigger("--skew", skew, exit=0 if fine else 1)
+    assert len(receive.events()) == fine
+
+
+def test_nobody_there(trigger, receive):
+    receive.stop()
+    text = trigger(exit=1)
+    assert "< no answer after" in text and "not delivered, the backend would try again: connect: " in text
+
+
+def test_tls(make_app_backend, certificates):
+    receive = make_app_backend("--http-cert-file", str(certificates / "leaf.pem"), "--http-key-file", str(certificates / "leaf.key"))
+    url = f"https://127.0.0.1:{receive.port}/"
+    ended = conftest.run("trigger", url, "--ca-file", str(certificates / "ca.pem"))
+    assert ended.returncode == 0 and "TLSv1.3" in ended.stdout
+    assert "certificate" in conftest.run("trigger", url, "--ca-file", str(certificates / "other.pem")).stdout
+
+
+BAD = [
+    ([], "URL"),
+    (["ftp://a/"], "the URL must begin with http:// or https://"),
+    (["http://a/", "--fault", "nothing"], '--fault: "nothing" is none'),
+    (["http://a/", "--fault", "bad-sign"], "--fault bad-sign needs --token-file"),
+    (["http://a/", "--fault", "bad-signature"], "--fault bad-signature needs --secret-file"),
+    (["http://a/", "--skew", "5"], '--skew: "5" is no duration such as 90s or -5m'),
+    (["http://a/", "--platform", "Amiga"], '--platform: "Amiga" is none of'),
+    (["http://a/", "--ip", "a\nb"], "--ip: "),
+    (["http://a/", "--command", "a&b"], '--command: "a&b" is no callback command'),
+    (["http://a/", "--command", "Live.CallbackAfterEndBattle"], "give one with --body-file"),
+    (["http://a/", "--event-id", "a b"], "an event's id has 1 to 256 characters"),
+    (["http://a/", "--times", "0"], "--times"),
+    (["http://a/", "--cert-file", "x"], "--cert-file and --key-file belong together"),
+    (["http://a/", "--token-file", "/nonexistent"], "/nonexistent"),
+    (["http://a/", "--ca-file", "/nonexistent"], "--ca-file: "),
+    (["http://a/", "--body-file", "/nonexistent"], "/nonexistent"),
+]
+
+
+@pytest.mark.parametrize("arguments, words", BAD, ids=[" ".join(row[0])[:50] for row in BAD])
+def test_bad_usage(arguments, words):
+    ended = conftest.run("trigger", *arguments)
+    assert ended.returncode in (2, 3) and words in ended.stderr, ended.stderr
