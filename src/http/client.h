@@ -67,7 +67,8 @@ struct http_request {
 	 * server asks; both empty for none. A connection is kept for requests of the same certificate only. Copied. */
 	struct str client_cert;
 	struct str client_key;
-	unsigned drip_ms; /* for tools: so long before each byte of the body, blocking the thread that polls; 0: no wait */
+	unsigned
+		drip_ms; /* for tools: so long before each byte of the body, blocking the thread that polls; 0: no wait */
 };
 
 typedef void (*http_done)(void *context, const struct http_result *result);
