@@ -373,7 +373,7 @@ int hw_receiver_check(const struct hw_receiver *receiver, const struct hw_receiv
 		receiver_name_event(&check);
 	out->http_status = receiver_table[out->result].status;
 	out->error_code = receiver_table[out->result].code;
-	return out->result;
+	return (int)out->result;
 }
 
 int hw_receiver_reply(const struct hw_receiver_event *event, char *out, size_t out_size)

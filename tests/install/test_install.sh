@@ -48,6 +48,32 @@ v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNV
 webhook: the signature is right
 END
 
+# The receiver: a right callback, the same one with another Sign, and one of another app.
+receiver=$(dirname "$0")/../../examples/receiver.c
+body='{"CallbackCommand":"Live.CallbackAfterCreateRoomReachingThreshold","Operator_Account":"brennanli","EventTime":1739966441121,"CurRoomCount":400,"MaxRoomCount":500}'
+receive() { # PROGRAM SDKAPPID TOKEN
+	now=$(date +%s)
+	sign=$(printf '%s%s' "$3" "$now" | sha256sum | cut -d ' ' -f 1)
+	printf '%s' "$body" | SDKAPPID=1400000001 CALLBACK_TOKEN=xxxxyyyy REQUEST_METHOD=POST \
+		QUERY_STRING="SdkAppid=$2&CallbackCommand=Live.CallbackAfterCreateRoomReachingThreshold&contenttype=json&Sign=$sign&RequestTime=$now" \
+		"$1" 2>"$prefix/said" | tr -d '\r'
+}
+try_receiver() { # PROGRAM
+	receive "$1" 1400000001 xxxxyyyy >"$prefix/got"
+	printf 'Status: 200\nContent-Type: application/json\n\n{"ActionStatus":"OK","ErrorInfo":"","ErrorCode":0}' | cmp - "$prefix/got" ||
+		fail "the receiver did not take a right callback"
+	key=$(printf '1400000001 body %s' "$body" | sha256sum | cut -d ' ' -f 1)
+	[ "$(cat "$prefix/said")" = "$key: app 1400000001 has 400 of 500 rooms" ] || fail "the receiver said: $(cat "$prefix/said")"
+	receive "$1" 1400000001 another | grep -q '^Status: 401' || fail "the receiver took a wrong Sign"
+	receive "$1" 1400000002 xxxxyyyy | grep -q '^Status: 403' || fail "the receiver took another app's callback"
+	[ -z "$(cat "$prefix/said")" ] || fail "the receiver believed what it refused"
+}
+
+"$CC" $flags "$receiver" -o "$prefix/receiver" $(pkg-config --cflags --libs highwater)
+export LD_LIBRARY_PATH="$libdir"
+try_receiver "$prefix/receiver"
+unset LD_LIBRARY_PATH
+
 "$CC" $flags "$source" -o "$prefix/shared" $(pkg-config --cflags --libs highwater)
 readelf -d "$prefix/shared" | grep -q 'libhighwater\.so\.0' || fail "the program does not ask for libhighwater.so.0"
 LD_LIBRARY_PATH="$libdir" "$prefix/shared" >"$prefix/got"
@@ -58,4 +84,6 @@ rm "$libdir"/libhighwater.so*
 "$CC" $flags "$source" -o "$prefix/static" $(pkg-config --static --cflags --libs highwater)
 "$prefix/static" >"$prefix/got"
 cmp "$prefix/want" "$prefix/got" || fail "the static library's program printed something else"
+"$CC" $flags "$receiver" -o "$prefix/receiver" $(pkg-config --static --cflags --libs highwater)
+try_receiver "$prefix/receiver"
 echo "ok"
