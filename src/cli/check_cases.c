@@ -301,6 +301,7 @@ static void check_run_times(struct check *check)
 	unsigned reused = 0;
 	unsigned silent = 0;
 	unsigned slow = 0;
+	size_t middle;
 	size_t count = 0;
 
 	while (count < CHECK_TIMED_CALLS && slow < CHECK_SLOW_CALLS) {
@@ -314,14 +315,15 @@ static void check_run_times(struct check *check)
 		trier_result_free(&result);
 	}
 	check_sort(times, count);
+	middle = count / 2;
 	(void)snprintf(time.seen, sizeof(time.seen), "median %.1f ms, longest %.1f ms, of %zu; %u were not answered",
-		       (double)times[count / 2] / 1000, (double)times[count - 1] / 1000, count,
+		       (double)times[middle] / 1000, (double)times[count - 1] / 1000, count,
 		       silent); /* fits, as below */
-	if (silent || times[count - 1] >= CHECK_SLOW_FAIL_US || times[count / 2] >= CHECK_SLOW_WARN_US) {
+	if (silent || times[count - 1] >= CHECK_SLOW_FAIL_US || times[middle] >= CHECK_SLOW_WARN_US) {
 		time.result = CHECK_FAILED;
 		time.advice = "store the callback, answer, and work afterwards: the backend waits five seconds";
 	}
-	time.duration_us = times[count / 2];
+	time.duration_us = times[middle];
 	check_find(check, &time);
 	(void)snprintf(keep.seen, sizeof(keep.seen), "%u of %zu calls used a connection that was there", reused, count);
 	if (reused == 0) {

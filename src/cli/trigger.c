@@ -252,6 +252,7 @@ static int trigger_send_all(struct trigger *trigger)
 		if (exit == CLI_DONE && !trigger->exchanges)
 			(void)printf("%s\n", trigger->verdict);
 	}
+	trigger->trier.caller.event_id = ""; /* ours ends here */
 	return exit;
 }
 

@@ -48,6 +48,17 @@ v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE= v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNV
 webhook: the signature is right
 END
 
+# Manual pages: right, and one for each function.
+for page in "$(dirname "$0")"/../../man/*.3; do
+	mandoc -T lint -W warning "$page" >"$prefix/said" || fail "$(cat "$prefix/said")"
+	[ -f "$prefix/$MANDIR/man3/$(basename "$page")" ] || fail "$(basename "$page") is not installed"
+done
+for name in $(grep -ho 'hw_[a-z_]*(' "$prefix"/include/highwater/*.h | tr -d '(' | sort -u); do
+	[ -f "$prefix/$MANDIR/man3/$name.3" ] || fail "there is no manual page of $name"
+	mandoc -T utf8 -I os=x "$prefix/$MANDIR/man3/$name.3" >/dev/null 2>&1 || grep -q '^\.so ' "$prefix/$MANDIR/man3/$name.3" ||
+		fail "the manual page of $name cannot be read"
+done
+
 # The receiver: a right callback, the same one with another Sign, and one of another app.
 receiver=$(dirname "$0")/../../examples/receiver.c
 body='{"CallbackCommand":"Live.CallbackAfterCreateRoomReachingThreshold","Operator_Account":"brennanli","EventTime":1739966441121,"CurRoomCount":400,"MaxRoomCount":500}'
