@@ -1,6 +1,7 @@
 /* The two clocks; see clock.h. */
 #include "base/clock.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -54,4 +55,22 @@ void clock_format(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])
 	if (!gmtime_r(&seconds, &parts) || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
 		date[0] = '\0';
 	(void)snprintf(out, CLOCK_TEXT_BYTES, "%s.%03dZ", date, millis); /* sized for it */
+}
+
+void clock_init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t monotonic;
+	int rc = pthread_condattr_init(&monotonic);
+
+	assert(rc == 0);
+	rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	assert(rc == 0);
+	rc = pthread_cond_init(cond, &monotonic);
+	assert(rc == 0);
+	(void)pthread_condattr_destroy(&monotonic); /* cannot fail on Linux */
+}
+
+struct timespec clock_mono_moment(int64_t mono_ms)
+{
+	return (struct timespec){.tv_sec = mono_ms / 1000, .tv_nsec = mono_ms % 1000 * 1000000};
 }

@@ -136,3 +136,17 @@ enum json_found json_field_array(const json_t *object, const char *key, json_t *
 {
 	return json_field_container(object, key, JSON_ARRAY, out);
 }
+
+int json_array_i64(const json_t *array, int64_t *out, size_t count)
+{
+	if (!json_is_array(array) || json_array_size(array) != count)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *number = json_array_get(array, i);
+
+		if (!json_is_integer(number))
+			return -1;
+		out[i] = json_integer_value(number);
+	}
+	return 0;
+}

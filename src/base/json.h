@@ -29,5 +29,8 @@ enum json_found json_field_bool(const json_t *object, const char *key, bool *out
 enum json_found json_field_object(const json_t *object, const char *key, json_t **out);
 enum json_found json_field_array(const json_t *object, const char *key, json_t **out);
 
+/* An array of exactly `count` integers. Returns 0, or -1 with `out` partly written. */
+MUST_CHECK int json_array_i64(const json_t *array, int64_t *out, size_t count);
+
 /* The view of a JSON string value. */
 struct str json_str(const json_t *string);

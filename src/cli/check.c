@@ -74,7 +74,6 @@ void check_print_json(const struct check *check)
 {
 	json_t *list = json_array();
 	json_t *whole;
-	char *text;
 
 	for (size_t i = 0; i < check->count; i++) {
 		const struct check_finding *finding = &check->findings[i];
@@ -89,12 +88,7 @@ void check_print_json(const struct check *check)
 	whole = json_pack("{s:b, s:i, s:i, s:o}", "Conforms", check_failures(check, CHECK_MUST) == 0, "FailedMust",
 			  (int)check_failures(check, CHECK_MUST), "FailedShould",
 			  (int)check_failures(check, CHECK_SHOULD), "CaseList", list);
-	assert(whole); /* out of memory */
-	text = json_dumps(whole, JSON_INDENT(2));
-	assert(text);
-	(void)puts(text); /* standard output is all there is */
-	free(text);	  /* jansson's own */
-	json_decref(whole);
+	trier_print_json(whole);
 }
 
 static void check_append_xml(struct buf *out, const char *text)

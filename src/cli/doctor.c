@@ -7,18 +7,17 @@
 #include "base/mem.h"
 #include "cli/files.h"
 #include "cli/options.h"
+#include "cli/trier.h"
 
 #include <highwater/sign.h>
 
 #include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DOCTOR_TEXT_BYTES_MAX 2047
 #define DOCTOR_APP_DEFAULT 1400000001
-#define DOCTOR_PEM_BYTES_MAX (32 * 1024)
 
 /* What is read from files; wiped at the end. */
 struct doctor_files {
@@ -81,14 +80,8 @@ static void doctor_print_json(const struct doctor *doctor)
 	enum doctor_level level = doctor->problems ? DOCTOR_PROBLEM : doctor->warnings ? DOCTOR_WARNING : DOCTOR_OK;
 	json_t *whole = json_pack("{s:s, s:b, s:O}", "Result", doctor_words[level], "CallbackSent", doctor->sent,
 				  "FindingList", doctor->findings);
-	char *text;
 
-	assert(whole); /* out of memory */
-	text = json_dumps(whole, JSON_INDENT(2));
-	assert(text);
-	(void)puts(text); /* standard output is all there is */
-	free(text);	  /* jansson's own */
-	json_decref(whole);
+	trier_print_json(whole);
 }
 
 /* ---- the line ---- */
@@ -96,40 +89,14 @@ static void doctor_print_json(const struct doctor *doctor)
 /* Reads token and key into memory that the caller wipes. Returns CLI_DONE or the exit code. */
 static int doctor_read_secrets(const struct cli_line *line, struct doctor *doctor, struct buf *token)
 {
-	char reason[160] = "";
-	struct buf secret;
 	int exit = CLI_DONE;
 
 	if (options_get(line, OPTION_TOKEN_FILE)->set)
 		exit = options_read_secret(line, OPTION_TOKEN_FILE, HW_TOKEN_BYTES_MAX, token);
 	doctor->token = secret_of(buf_str(token));
-	if (exit != CLI_DONE || !options_get(line, OPTION_SECRET_FILE)->set)
-		return exit;
-	buf_init(&secret, HW_WEBHOOK_KEY_TEXT_BYTES_MAX + 1024);
-	exit = options_read_secret(line, OPTION_SECRET_FILE, HW_WEBHOOK_KEY_TEXT_BYTES_MAX, &secret);
-	if (exit == CLI_DONE && hw_webhook_key_parse(buf_c(&secret), secret.len, &doctor->key, reason, sizeof(reason)))
-		exit = cli_fail(line, CLI_USAGE, "--secret-file: %s", reason);
-	else if (exit == CLI_DONE && doctor->key.kind == HW_WEBHOOK_PUBLIC)
-		exit = cli_fail(line, CLI_USAGE,
-				"--secret-file: a public key (whpk_) cannot sign; whsec_ or whsk_ is needed");
-	doctor->with_key = exit == CLI_DONE;
-	files_wipe(&secret);
-	return exit;
-}
-
-static int doctor_read_client_cert(const struct cli_line *line, struct doctor *doctor, struct doctor_files *files)
-{
-	int exit;
-
-	if (options_get(line, OPTION_CERT_FILE)->set != options_get(line, OPTION_KEY_FILE)->set)
-		return cli_fail(line, CLI_USAGE, "--cert-file and --key-file belong together");
-	if (!options_get(line, OPTION_CERT_FILE)->set)
-		return CLI_DONE;
-	exit = options_read_text(line, OPTION_CERT_FILE, DOCTOR_PEM_BYTES_MAX, &files->client_cert);
 	if (exit == CLI_DONE)
-		exit = options_read_text(line, OPTION_KEY_FILE, DOCTOR_PEM_BYTES_MAX, &files->client_key);
-	doctor->client_cert = buf_str(&files->client_cert);
-	doctor->client_key = buf_str(&files->client_key);
+		exit = trier_read_key(line, &doctor->key);
+	doctor->with_key = exit == CLI_DONE && doctor->key.kind != HW_WEBHOOK_NONE;
 	return exit;
 }
 
@@ -149,7 +116,9 @@ static int doctor_read_line(const struct cli_line *line, struct doctor *doctor, 
 		return cli_fail(line, CLI_USAGE, "--allowed-addresses: %s", err.text);
 	if (ca_file->set && files_check_readable(ca_file->text, &err))
 		return cli_fail(line, CLI_IO, "--ca-file: %s", err.text);
-	exit = doctor_read_client_cert(line, doctor, files);
+	exit = trier_read_client_cert(line, &files->client_cert, &files->client_key);
+	doctor->client_cert = buf_str(&files->client_cert);
+	doctor->client_key = buf_str(&files->client_key);
 	return exit == CLI_DONE ? doctor_read_secrets(line, doctor, &files->token) : exit;
 }
 
@@ -173,8 +142,8 @@ static int doctor_run(const struct cli_line *line)
 	assert(doctor.findings);	/* out of memory */
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail; a receiver may hang up */
 	buf_init(&files.token, HW_TOKEN_BYTES_MAX + 1024);
-	buf_init(&files.client_cert, DOCTOR_PEM_BYTES_MAX + 1024);
-	buf_init(&files.client_key, DOCTOR_PEM_BYTES_MAX + 1024);
+	buf_init(&files.client_cert, TRIER_PEM_BYTES_MAX + 1024);
+	buf_init(&files.client_key, TRIER_PEM_BYTES_MAX + 1024);
 	exit = doctor_read_line(line, &doctor, &files);
 	if (exit == CLI_DONE)
 		exit = doctor_check(line, &doctor);

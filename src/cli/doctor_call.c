@@ -1,94 +1,43 @@
 /* The test callback of `highwater doctor`, and what its reply is worth.
  *
- * It is made as the server makes one: the vendor's packet and URL, Sign with a token, signature with a key, and sent by
- * the same client with the same guard. Only its patience is greater, so as to say by how much a receiver is too slow or
+ * It is made as the server makes one (caller.c), and sent by the same client with the same guard. Only its patience is greater, so as to say by how much a receiver is too slow or
  * its reply too long. */
 #include "base/clock.h"
-#include "base/random.h"
+#include "cli/caller.h"
 #include "cli/doctor.h"
 #include "http/client.h"
 
 #include <highwater/callback.h>
 
 #include <inttypes.h>
-#include <string.h>
 
 #define CALL_REPLY_BYTES_MAX (256 * 1024)
 #define CALL_ROOMS_MAX 500 /* a new app's maximum */
 #define CALL_CLOCK_WARN_S 30
-#define CALL_HEADERS_MAX 8
-#define CALL_HEADER_BYTES_MAX 255
 
 struct call {
 	struct doctor *doctor;
 	bool done;
-	char url[HW_CALLBACK_REQUEST_URL_BYTES_MAX + 1];
-	char body[HW_ALERT_BYTES_MAX];
-	char id[40];
-	char header_text[CALL_HEADERS_MAX][CALL_HEADER_BYTES_MAX + 1];
-	const char *headers[CALL_HEADERS_MAX];
-	size_t header_count;
 };
 
 /* ---- the request ---- */
 
-static void call_add_header(struct call *call, const char *name, const char *value)
+static int call_build(const struct doctor *doctor, struct caller_request *out, struct error *err)
 {
-	char *text = call->header_text[call->header_count];
-
-	(void)snprintf(text, CALL_HEADER_BYTES_MAX + 1, "%s: %s", name, value); /* fits */
-	call->headers[call->header_count++] = text;
-}
-
-static int call_add_signature(struct call *call, int64_t now_s, struct error *err)
-{
-	const struct hw_webhook_message message = {
-		.id = call->id,
-		.id_len = strlen(call->id),
-		.time_s = now_s,
-		.body = call->body,
-		.body_len = strlen(call->body),
-	};
-	char signature[HW_WEBHOOK_SIGNATURE_SIZE(1)];
-
-	if (!call->doctor->with_key)
-		return 0;
-	if (hw_webhook_sign(&message, &call->doctor->key, 1, signature, sizeof(signature)) < 0)
-		return error_set(err, ERR_INTERNAL, "the test callback cannot be signed");
-	call_add_header(call, "webhook-signature", signature);
-	return 0;
-}
-
-static int call_build(struct call *call, struct error *err)
-{
-	int64_t now_ms = clock_wall_ms();
-	const struct hw_alert alert = {
-		.operator_account = "@TIM#SYSTEM", .event_time_ms = now_ms, .room_count_max = CALL_ROOMS_MAX};
-	const struct hw_callback_url url = {
-		.base = call->doctor->url,
-		.sdkappid = call->doctor->sdkappid,
-		.command = HW_CALLBACK_THRESHOLD,
+	const struct caller caller = {
+		.url = doctor->url,
+		.sdkappid = doctor->sdkappid,
 		.client_ip = "127.0.0.1",
 		.platform = HW_PLATFORM_RESTAPI,
-		.token = secret_reveal(call->doctor->token).ptr,
-		.token_len = secret_reveal(call->doctor->token).len,
-		.request_time_s = now_ms / 1000,
+		.operator_account = "@TIM#SYSTEM",
+		.room_id = "",
+		.room_count_max = CALL_ROOMS_MAX,
+		.token = doctor->token,
+		.key = doctor->with_key ? &doctor->key : NULL,
+		.is_test = true,
 	};
-	char number[24];
 
-	if (hw_alert_build(&alert, call->body, sizeof(call->body)) < 0 ||
-	    hw_callback_url_build(&url, call->url, sizeof(call->url)) < 0)
-		return error_set(err, ERR_INTERNAL, "the test callback cannot be made");
-	(void)snprintf(call->id, sizeof(call->id), "evt_%016" PRIx64 "%016" PRIx64, random_u64(),
-		       random_u64()); /* fits, as below */
-	(void)snprintf(number, sizeof(number), "%" PRId64, now_ms / 1000);
-	call_add_header(call, "Content-Type", "application/json");
-	call_add_header(call, "User-Agent", "Highwater/" HW_VERSION);
-	call_add_header(call, "webhook-id", call->id);
-	call_add_header(call, "webhook-timestamp", number);
-	call_add_header(call, "Highwater-Attempt", "1");
-	call_add_header(call, "Highwater-Test", "1");
-	return call_add_signature(call, now_ms / 1000, err);
+	return caller_build(&caller, clock_wall_ms(), out, err);
 }
 
 /* ---- the reply ---- */
@@ -240,21 +189,17 @@ int doctor_call(struct doctor *doctor, struct error *err)
 	};
 	struct call call = {.doctor = doctor};
 	struct http_client *client = NULL;
+	struct caller_request request;
+	int result = call_build(doctor, &request, err) || http_client_open(&options, &client, err) ? -1 : 0;
 
-	if (call_build(&call, err) || http_client_open(&options, &client, err))
-		return -1;
-	const struct http_request request = {
-		.method = "POST",
-		.url = call.url,
-		.headers = call.headers,
-		.header_count = call.header_count,
-		.body = str_c(call.body),
-		.client_cert = doctor->client_cert,
-		.client_key = doctor->client_key,
-	};
-	http_client_submit(client, &request, call_on_done, &call);
-	while (!call.done) /* bounded by the request's own time limit */
-		http_client_poll(client, 1000);
+	if (result == 0) {
+		request.http.client_cert = doctor->client_cert;
+		request.http.client_key = doctor->client_key;
+		http_client_submit(client, &request.http, call_on_done, &call);
+		while (!call.done) /* bounded by the request's own time limit */
+			http_client_poll(client, 1000);
+	}
 	http_client_close(&client);
-	return 0;
+	caller_request_free(&request);
+	return result;
 }

@@ -50,11 +50,15 @@ void record_append_safe(struct buf *out, struct str text)
 	}
 }
 
-static void words_append_room(const json_t *body, struct buf *out)
+static void words_append_room(struct str text, struct buf *out)
 {
 	struct str room = STR("");
 	json_t *info = NULL;
+	json_t *body = NULL;
+	struct error err;
 
+	if (json_read(text, &body, &err))
+		return; /* a damaged record is told elsewhere */
 	if (json_field_str(body, "RoomId", &room) != JSON_FOUND &&
 	    json_field_object(body, "RoomInfo", &info) == JSON_FOUND)
 		(void)json_field_str(info, "RoomId", &room); /* "" when it is not there */
@@ -62,9 +66,10 @@ static void words_append_room(const json_t *body, struct buf *out)
 		buf_append_char(out, ' ');
 		record_append_safe(out, room);
 	}
+	json_decref(body);
 }
 
-static void words_append_callback(const struct record_row *row, const json_t *body, struct buf *out)
+static void words_append_callback(const struct record_row *row, struct buf *out)
 {
 	struct str command = row->command;
 	struct hw_alert alert;
@@ -78,42 +83,29 @@ static void words_append_callback(const struct record_row *row, const json_t *bo
 	if (str_starts_with(command, WORDS_COMMON))
 		command = str_slice(command, WORDS_COMMON.len, command.len);
 	record_append_safe(out, command);
-	words_append_room(body, out);
-}
-
-static int64_t words_number(const json_t *body, const char *key)
-{
-	int64_t value = 0;
-
-	(void)json_field_i64(body, key, 0, INT64_MAX, &value); /* 0 when it is not there */
-	return value;
+	words_append_room(row->body, out);
 }
 
 void record_describe(const struct record_row *row, struct buf *out)
 {
-	json_t *body = NULL;
-	struct error err;
-
-	if (json_read(row->body, &body, &err))
-		body = json_object(); /* a damaged record is told elsewhere */
 	switch (row->kind) {
 	case RECORD_CALLBACK:
-		words_append_callback(row, body, out);
+		words_append_callback(row, out);
 		break;
 	case RECORD_SILENT:
-		buf_printf(out, "no callback for %" PRId64 " s", words_number(body, "SilentSeconds"));
+		buf_printf(out, "no callback for %" PRId64 " s", record_body_number(row->body, "SilentSeconds"));
 		break;
 	case RECORD_RESUMED:
-		buf_printf(out, "callbacks again, after %" PRId64 " s", words_number(body, "SilentSeconds"));
+		buf_printf(out, "callbacks again, after %" PRId64 " s", record_body_number(row->body, "SilentSeconds"));
 		break;
 	case RECORD_RESOLVED:
-		if (words_number(body, "Threshold"))
-			buf_printf(out, "alert of %" PRId64 " %% resolved by hand", words_number(body, "Threshold"));
+		if (record_body_number(row->body, "Threshold"))
+			buf_printf(out, "alert of %" PRId64 " %% resolved by hand",
+				   record_body_number(row->body, "Threshold"));
 		else
 			buf_append_c(out, "alerts resolved by hand");
 		break;
 	case RECORD_KIND_COUNT:
 		break;
 	}
-	json_decref(body);
 }

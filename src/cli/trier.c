@@ -2,14 +2,15 @@
 #include "cli/trier.h"
 #include "cli/files.h"
 
+#include <assert.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define TRIER_PEM_BYTES_MAX (64 * 1024)
 #define TRIER_REPLY_BYTES_MAX (256 * 1024)
 #define TRIER_BACKEND_REPLY_BYTES_MAX (16 * 1024) /* callback.reply_max */
 
-static int trier_read_secret(const struct cli_line *line, struct trier *trier)
+int trier_read_key(const struct cli_line *line, struct hw_webhook_key *out)
 {
 	char reason[160] = "";
 	struct buf text;
@@ -19,18 +20,16 @@ static int trier_read_secret(const struct cli_line *line, struct trier *trier)
 		return CLI_DONE;
 	buf_init(&text, HW_WEBHOOK_KEY_TEXT_BYTES_MAX + 1024);
 	exit = options_read_secret(line, OPTION_SECRET_FILE, HW_WEBHOOK_KEY_TEXT_BYTES_MAX, &text);
-	if (exit == CLI_DONE && hw_webhook_key_parse(buf_c(&text), text.len, &trier->key, reason, sizeof(reason)))
+	if (exit == CLI_DONE && hw_webhook_key_parse(buf_c(&text), text.len, out, reason, sizeof(reason)))
 		exit = cli_fail(line, CLI_USAGE, "--secret-file: %s", reason);
-	else if (exit == CLI_DONE && trier->key.kind == HW_WEBHOOK_PUBLIC)
+	else if (exit == CLI_DONE && out->kind == HW_WEBHOOK_PUBLIC)
 		exit = cli_fail(line, CLI_USAGE,
 				"--secret-file: a public key (whpk_) cannot sign; whsec_ or whsk_ is needed");
 	files_wipe(&text);
-	if (exit == CLI_DONE)
-		trier->caller.key = &trier->key;
 	return exit;
 }
 
-static int trier_read_client_cert(const struct cli_line *line, struct trier *trier)
+int trier_read_client_cert(const struct cli_line *line, struct buf *cert_out, struct buf *key_out)
 {
 	int exit;
 
@@ -38,9 +37,8 @@ static int trier_read_client_cert(const struct cli_line *line, struct trier *tri
 		return cli_fail(line, CLI_USAGE, "--cert-file and --key-file belong together");
 	if (!options_get(line, OPTION_CERT_FILE)->set)
 		return CLI_DONE;
-	exit = options_read_text(line, OPTION_CERT_FILE, TRIER_PEM_BYTES_MAX, &trier->client_cert);
-	return exit == CLI_DONE ? options_read_text(line, OPTION_KEY_FILE, TRIER_PEM_BYTES_MAX, &trier->client_key)
-				: exit;
+	exit = options_read_text(line, OPTION_CERT_FILE, TRIER_PEM_BYTES_MAX, cert_out);
+	return exit == CLI_DONE ? options_read_text(line, OPTION_KEY_FILE, TRIER_PEM_BYTES_MAX, key_out) : exit;
 }
 
 static int trier_read_line(const struct cli_line *line, struct trier *trier)
@@ -65,8 +63,10 @@ static int trier_read_line(const struct cli_line *line, struct trier *trier)
 		exit = options_read_secret(line, OPTION_TOKEN_FILE, HW_TOKEN_BYTES_MAX, &trier->token);
 	trier->caller.token = secret_of(buf_str(&trier->token));
 	if (exit == CLI_DONE)
-		exit = trier_read_secret(line, trier);
-	return exit == CLI_DONE ? trier_read_client_cert(line, trier) : exit;
+		exit = trier_read_key(line, &trier->key);
+	if (exit == CLI_DONE && trier->key.kind != HW_WEBHOOK_NONE)
+		trier->caller.key = &trier->key;
+	return exit == CLI_DONE ? trier_read_client_cert(line, &trier->client_cert, &trier->client_key) : exit;
 }
 
 int trier_open(const struct cli_line *line, struct trier *trier)
@@ -149,4 +149,16 @@ void trier_send(struct trier *trier, const struct caller_request *request, unsig
 void trier_result_free(struct trier_result *result)
 {
 	buf_fini(&result->body);
+}
+
+void trier_print_json(json_t *whole)
+{
+	char *text;
+
+	assert(whole);
+	text = json_dumps(whole, JSON_INDENT(2));
+	assert(text);
+	(void)puts(text); /* standard output is all there is */
+	free(text);	  /* jansson's own */
+	json_decref(whole);
 }

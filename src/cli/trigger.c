@@ -261,14 +261,8 @@ static void trigger_print_json(const struct trigger *trigger)
 	json_t *whole = json_pack("{s:b, s:s, s:s, s:O}", "AsItMust", trigger->as_it_must, "Fault",
 				  trigger->slow ? TRIGGER_SLOW : caller_fault_word(trigger->trier.caller.fault),
 				  "Verdict", trigger->verdict, "ExchangeList", trigger->exchanges);
-	char *text;
 
-	assert(whole); /* out of memory */
-	text = json_dumps(whole, JSON_INDENT(2));
-	assert(text);
-	(void)puts(text); /* standard output is all there is */
-	free(text);	  /* jansson's own */
-	json_decref(whole);
+	trier_print_json(whole);
 }
 
 static int trigger_run(const struct cli_line *line)

@@ -131,19 +131,6 @@ static void firing_end_all(struct firing_table *table, uint32_t sdkappid, bool i
 	}
 }
 
-static int64_t firing_read_threshold(struct str body)
-{
-	int64_t threshold = 0;
-	struct error err;
-	json_t *root;
-
-	if (json_read(body, &root, &err))
-		return 0;
-	(void)json_field_i64(root, "Threshold", 0, INT64_MAX, &threshold); /* 0 when it is not there */
-	json_decref(root);
-	return threshold;
-}
-
 void firing_take(struct firing_table *table, const struct record_row *row)
 {
 	struct hw_alert alert;
@@ -161,7 +148,8 @@ void firing_take(struct firing_table *table, const struct record_row *row)
 		firing_end_all(table, row->sdkappid, true, 0, row->receive_ms);
 		break;
 	case RECORD_RESOLVED:
-		firing_end_all(table, row->sdkappid, false, firing_read_threshold(row->body), row->receive_ms);
+		firing_end_all(table, row->sdkappid, false, record_body_number(row->body, "Threshold"),
+			       row->receive_ms);
 		break;
 	case RECORD_KIND_COUNT:
 		break;
@@ -342,15 +330,8 @@ static int firing_restore_one(struct firing_table *table, const json_t *entry)
 {
 	int64_t numbers[13];
 
-	if (!json_is_array(entry) || json_array_size(entry) != ARRAY_LEN(numbers))
+	if (json_array_i64(entry, numbers, ARRAY_LEN(numbers)))
 		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		const json_t *number = json_array_get(entry, i);
-
-		if (!json_is_integer(number))
-			return -1;
-		numbers[i] = json_integer_value(number);
-	}
 	if (numbers[0] < 1 || numbers[0] > UINT32_MAX)
 		return -1;
 	firing_add(table, &(struct firing){.sdkappid = (uint32_t)numbers[0],

@@ -70,19 +70,6 @@ static void digest_take_callback(struct digest_app *app, const struct record_row
 	app->is_resolved = false;
 }
 
-static int64_t digest_seconds(struct str body)
-{
-	int64_t seconds = 0;
-	struct error err;
-	json_t *root;
-
-	if (json_read(body, &root, &err))
-		return 0;
-	(void)json_field_i64(root, "SilentSeconds", 0, INT64_MAX, &seconds); /* 0 when it is not there */
-	json_decref(root);
-	return seconds;
-}
-
 void mail_digest_take(struct mail_digest *digest, const struct record_row *row)
 {
 	struct digest_app *app = digest_find(digest, row->sdkappid);
@@ -96,11 +83,11 @@ void mail_digest_take(struct mail_digest *digest, const struct record_row *row)
 		digest_take_callback(app, row);
 		break;
 	case RECORD_SILENT:
-		app->silent_s = digest_seconds(row->body);
+		app->silent_s = record_body_number(row->body, "SilentSeconds");
 		app->resumed_s = -1;
 		break;
 	case RECORD_RESUMED:
-		app->resumed_s = digest_seconds(row->body);
+		app->resumed_s = record_body_number(row->body, "SilentSeconds");
 		app->silent_s = -1;
 		break;
 	case RECORD_RESOLVED:
@@ -235,15 +222,8 @@ static int digest_restore_one(struct mail_digest *digest, const json_t *entry)
 {
 	int64_t numbers[DIGEST_FIELDS];
 
-	if (!json_is_array(entry) || json_array_size(entry) != DIGEST_FIELDS || digest->count == DIGEST_APPS_MAX)
+	if (digest->count == DIGEST_APPS_MAX || json_array_i64(entry, numbers, DIGEST_FIELDS))
 		return -1;
-	for (size_t i = 0; i < DIGEST_FIELDS; i++) {
-		const json_t *number = json_array_get(entry, i);
-
-		if (!json_is_integer(number))
-			return -1;
-		numbers[i] = json_integer_value(number);
-	}
 	if (numbers[0] < 1 || numbers[0] > UINT32_MAX)
 		return -1;
 	*digest_add(digest) = (struct digest_app){.sdkappid = (uint32_t)numbers[0],

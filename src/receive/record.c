@@ -17,66 +17,6 @@
 
 #define RECORD_PRAGMAS "PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864"
 
-#define RECORD_STATEMENTS(X)                                                                                           \
-	X(RECORD_SQL_BEGIN, "BEGIN IMMEDIATE")                                                                         \
-	X(RECORD_SQL_COMMIT, "COMMIT")                                                                                 \
-	X(RECORD_SQL_FIND, "SELECT id, times, replay FROM callbacks WHERE key = ?1")                                   \
-	X(RECORD_SQL_AGAIN, "UPDATE callbacks SET times = ?2, last_ms = ?3, replay = ?4 WHERE id = ?1")                \
-	X(RECORD_SQL_INSERT, "INSERT INTO callbacks (key, kind, receive_ms, sdkappid, command, client_ip, platform, "  \
-			     "peer, signed, webhook_kind, webhook_id, attempt, sequence, threshold, replay, test, "    \
-			     "body, last_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, "    \
-			     "?15, ?16, ?17, ?3)")                                                                     \
-	X(RECORD_SQL_NOTE, RECORD_NOTE_INSERT)                                                                         \
-	X(RECORD_SQL_MARK, "INSERT OR REPLACE INTO sinks (name, id, state) VALUES (?2, ?1, ?3)")                       \
-	X(RECORD_SQL_APP, "INSERT OR REPLACE INTO apps VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "    \
-			  "?13)")                                                                                      \
-	X(RECORD_SQL_UNTOLD, "SELECT sdkappid, first, last, since_ms FROM gaps WHERE told = 0 AND since_ms < ?1 "      \
-			     "ORDER BY since_ms LIMIT ?2")                                                             \
-	X(RECORD_SQL_TOLD, "UPDATE gaps SET told = 1 WHERE sdkappid = ?1 AND first = ?2")                              \
-	X(RECORD_SQL_OLD, "SELECT id, receive_ms FROM callbacks WHERE id <= ?1 ORDER BY id LIMIT ?2")                  \
-	X(RECORD_SQL_REMOVE, "DELETE FROM callbacks WHERE id <= ?1")
-
-enum record_statement {
-#define RECORD_STATEMENT_ENUM(name, sql) name,
-	RECORD_STATEMENTS(RECORD_STATEMENT_ENUM)
-#undef RECORD_STATEMENT_ENUM
-		RECORD_STATEMENT_COUNT
-};
-
-/* An app as the file and this transaction have it. */
-struct record_known {
-	uint32_t sdkappid;
-	int64_t first_ms;
-	int64_t last_ms;
-	int64_t callbacks;
-	struct record_sequence sequence;
-	bool is_silent;
-	bool has_alert;
-	int64_t room_count;
-	int64_t room_count_max;
-	int64_t threshold;
-	int64_t alert_ms;
-	int64_t heard_ms; /* of the clock that does not step: its last callback, or when it was met or read */
-	bool is_dirty;
-	struct record_known *next_dirty;
-};
-
-struct record {
-	char *path;
-	int lock_fd;
-	sqlite3 *db;
-	sqlite3_stmt *statements[RECORD_STATEMENT_COUNT];
-	sqlite3_stmt *sequence[RECORD_SEQUENCE_STATEMENT_COUNT];
-	bool is_open;		    /* a transaction */
-	int64_t steady_ms;	    /* of the transaction */
-	void *apps;		    /* tree of struct record_known */
-	bool apps_known;	    /* the tree has what the file has */
-	struct record_known *dirty; /* to be written at commit */
-	struct record_note *notes;  /* of the transaction */
-	size_t note_count;
-	size_t note_capacity;
-};
-
 /* ---- statements ---- */
 
 /* Steps a statement without rows. Returns an SQLite result code. */
@@ -88,7 +28,7 @@ static int record_step(struct record *record, enum record_statement which)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int record_run(struct record *record, enum record_statement which, size_t count, const int64_t *numbers)
+int record_run(struct record *record, enum record_statement which, size_t count, const int64_t *numbers)
 {
 	record_bind(record->statements[which], count, numbers);
 	return record_step(record, which);
@@ -259,7 +199,7 @@ void record_abandon(struct record *record)
 				   NULL); /* nothing of it is in the file either way */
 }
 
-static int record_fail(struct record *record, int rc, const char *doing, struct error *err)
+int record_fail(struct record *record, int rc, const char *doing, struct error *err)
 {
 	int result = sqlite_fail(record->db, rc, doing, err);
 
@@ -488,91 +428,6 @@ int record_mark(struct record *record, const char *sink, int64_t id, struct str 
 	rc = record_step(record, RECORD_SQL_MARK);
 	(void)sqlite3_clear_bindings(mark); /* the texts are the caller's; cannot fail */
 	return rc == SQLITE_OK ? 0 : record_fail(record, rc, "keeping a sink's place", err);
-}
-
-/* ---- housekeeping, each in a transaction of its own ---- */
-
-static int record_read_untold(struct record *record, int64_t before_ms, size_t limit, struct record_gap *gaps_out,
-			      size_t *count_out)
-{
-	sqlite3_stmt *untold = record->statements[RECORD_SQL_UNTOLD];
-	const int64_t numbers[] = {before_ms, (int64_t)limit};
-	size_t count = 0;
-	int rc;
-
-	record_bind(untold, ARRAY_LEN(numbers), numbers);
-	while ((rc = sqlite3_step(untold)) == SQLITE_ROW)
-		gaps_out[count++] =
-			(struct record_gap){(uint32_t)sqlite3_column_int64(untold, 0), sqlite3_column_int64(untold, 1),
-					    sqlite3_column_int64(untold, 2), sqlite3_column_int64(untold, 3)};
-	(void)sqlite3_reset(untold); /* repeats the error that rc has */
-	*count_out = count;
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-int record_tell_gaps(struct record *record, int64_t before_ms, size_t limit, struct record_gap *gaps_out,
-		     size_t *count_out, struct error *err)
-{
-	size_t count = 0;
-	int rc = record_read_untold(record, before_ms, limit, gaps_out, &count);
-
-	assert(!record->is_open);
-	*count_out = 0;
-	if (rc != SQLITE_OK)
-		return sqlite_fail(record->db, rc, "looking for gaps", err);
-	if (count == 0)
-		return 0;
-	if (record_begin(record, record->steady_ms, err))
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		const int64_t key[] = {gaps_out[i].sdkappid, gaps_out[i].first};
-
-		rc = record_run(record, RECORD_SQL_TOLD, ARRAY_LEN(key), key);
-		if (rc != SQLITE_OK)
-			return record_fail(record, rc, "noting that gaps were told", err);
-	}
-	if (record_commit(record, err))
-		return -1;
-	*count_out = count;
-	return 0;
-}
-
-/* The last of the oldest rows that may go: 0 for none. */
-static int record_find_old(struct record *record, int64_t before_ms, int64_t keep_id, int64_t *last_out,
-			   size_t *count_out)
-{
-	sqlite3_stmt *old = record->statements[RECORD_SQL_OLD];
-	const int64_t numbers[] = {keep_id, RECORD_PRUNE_ROWS_MAX};
-	int rc;
-
-	*last_out = 0;
-	*count_out = 0;
-	record_bind(old, ARRAY_LEN(numbers), numbers);
-	while ((rc = sqlite3_step(old)) == SQLITE_ROW && sqlite3_column_int64(old, 1) < before_ms) {
-		*last_out = sqlite3_column_int64(old, 0);
-		(*count_out)++;
-	}
-	(void)sqlite3_reset(old); /* repeats the error that rc has */
-	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
-
-int record_prune(struct record *record, int64_t before_ms, int64_t keep_id, size_t *removed_out, struct error *err)
-{
-	int64_t last;
-	size_t count;
-	int rc = record_find_old(record, before_ms, keep_id, &last, &count);
-
-	assert(!record->is_open);
-	*removed_out = 0;
-	if (rc != SQLITE_OK)
-		return sqlite_fail(record->db, rc, "looking for old callbacks", err);
-	if (count == 0)
-		return 0;
-	rc = record_run(record, RECORD_SQL_REMOVE, 1, &last); /* a transaction by itself */
-	if (rc != SQLITE_OK)
-		return sqlite_fail(record->db, rc, "removing old callbacks", err);
-	*removed_out = count;
-	return count == RECORD_PRUNE_ROWS_MAX;
 }
 
 /* ---- life ---- */

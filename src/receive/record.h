@@ -50,6 +50,9 @@ struct record_row {
 	int64_t last_ms; /* when it came last */
 };
 
+/* A number of the body of a note; 0 when it is not there. */
+int64_t record_body_number(struct str body, const char *key);
+
 /* Appends the row as a JSON object on one line, without its end. The fields are in docs/receive.md. */
 void record_append_json(const struct record_row *row, struct buf *out);
 #define RECORD_LINE_BYTES_MAX (HW_PACKET_BYTES_MAX + 4096)

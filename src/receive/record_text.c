@@ -1,5 +1,5 @@
 /* A row of the record as text; see record.h. */
-#include "base/buf.h"
+#include "base/json.h"
 #include "receive/record.h"
 
 const char *record_kind_word(enum record_kind kind)
@@ -11,6 +11,19 @@ const char *record_kind_word(enum record_kind kind)
 	};
 
 	return words[kind];
+}
+
+int64_t record_body_number(struct str body, const char *key)
+{
+	int64_t value = 0;
+	struct error err;
+	json_t *root;
+
+	if (json_read(body, &root, &err))
+		return 0;
+	(void)json_field_i64(root, key, 0, INT64_MAX, &value); /* 0 when it is not there */
+	json_decref(root);
+	return value;
 }
 
 /* ---- JSON ---- */

@@ -187,7 +187,7 @@ static void recorder_take(struct recorder *recorder, struct recorder_batch *batc
 	pthread_mutex_lock(&recorder->lock);
 	while (!recorder->first && !recorder->closed) {
 		int64_t due_ms = recorder->mark_due_ms < recorder->tick_ms ? recorder->mark_due_ms : recorder->tick_ms;
-		struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
+		struct timespec until = clock_mono_moment(due_ms);
 
 		if (pthread_cond_timedwait(&recorder->work, &recorder->lock, &until) == ETIMEDOUT)
 			break;
@@ -449,21 +449,6 @@ static void *recorder_main(void *context)
 
 /* ---- life ---- */
 
-static void recorder_init_locks(struct recorder *recorder)
-{
-	pthread_condattr_t monotonic;
-	int rc = pthread_mutex_init(&recorder->lock, NULL);
-
-	assert(rc == 0);
-	rc = pthread_condattr_init(&monotonic);
-	assert(rc == 0);
-	rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	assert(rc == 0);
-	rc = pthread_cond_init(&recorder->work, &monotonic);
-	assert(rc == 0);
-	(void)pthread_condattr_destroy(&monotonic); /* cannot fail on Linux */
-}
-
 int recorder_open(const struct recorder_options *options, struct recorder **recorder_out, struct error *err)
 {
 	struct recorder *recorder = mem_zalloc(sizeof(*recorder));
@@ -479,7 +464,9 @@ int recorder_open(const struct recorder_options *options, struct recorder **reco
 	recorder->mark_due_ms = INT64_MAX;
 	recorder->stats.queue_count_max = RECORDER_QUEUE_COUNT_MAX;
 	arena_init(&recorder->arena, 4096);
-	recorder_init_locks(recorder);
+	rc = pthread_mutex_init(&recorder->lock, NULL);
+	assert(rc == 0);
+	clock_init_cond(&recorder->work);
 	if (record_open(options->record_path, &recorder->record, err))
 		goto fail;
 	if (recorder_meet_apps(recorder, err)) {

@@ -95,7 +95,7 @@ static uint64_t sink_wakes(struct sinks *sinks)
 static void sink_sleep(struct sinks *sinks, int64_t wait_ms, const uint64_t *wakes)
 {
 	int64_t until_ms = clock_mono_ms() + wait_ms;
-	struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+	struct timespec until = clock_mono_moment(until_ms);
 
 	pthread_mutex_lock(&sinks->lock);
 	while (!atomic_load(&sinks->stop) && (!wakes || sinks->wakes == *wakes) && clock_mono_ms() < until_ms)
@@ -304,21 +304,6 @@ static struct sink_runner *sink_runner_new(struct sinks *sinks, const struct sin
 	return runner;
 }
 
-static void sinks_init_locks(struct sinks *sinks)
-{
-	pthread_condattr_t monotonic;
-	int rc = pthread_mutex_init(&sinks->lock, NULL);
-
-	assert(rc == 0);
-	rc = pthread_condattr_init(&monotonic);
-	assert(rc == 0);
-	rc = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	assert(rc == 0);
-	rc = pthread_cond_init(&sinks->work, &monotonic);
-	assert(rc == 0);
-	(void)pthread_condattr_destroy(&monotonic); /* cannot fail on Linux */
-}
-
 static int sink_start(struct sink_runner *runner, struct error *err)
 {
 	int rc;
@@ -337,10 +322,13 @@ static int sink_start(struct sink_runner *runner, struct error *err)
 int sinks_open(const struct sinks_options *options, struct sinks **sinks_out, struct error *err)
 {
 	struct sinks *sinks = mem_zalloc(sizeof(*sinks));
+	int rc;
 
 	sinks->options = *options;
 	sinks->options.record_path = mem_dup(options->record_path, strlen(options->record_path));
-	sinks_init_locks(sinks);
+	rc = pthread_mutex_init(&sinks->lock, NULL);
+	assert(rc == 0);
+	clock_init_cond(&sinks->work);
 	for (size_t i = 0; i < options->sink_count; i++)
 		sinks->runners[sinks->count++] = sink_runner_new(sinks, &options->sinks[i]);
 	for (size_t i = 0; i < sinks->count; i++) {

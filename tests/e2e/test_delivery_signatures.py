@@ -165,15 +165,15 @@ def test_own_receiver_accepts_what_is_signed_and_nothing_else(make_backend, make
     app.config("set_callback", {"Url": f"http://127.0.0.1:{receive.port}/", "CallbackCommandList": [CREATED]}).ok()
     app.create("r1", RoomName="大きい").ok()
     (row,) = backend.wait_deliveries(all_are("delivered"))
-    assert row["Attempts"] == 1 and [line["Body"]["RoomInfo"]["RoomName"] for line in receive.lines()] == ["大きい"]
+    assert row["Attempts"] == 1 and [line["Body"]["RoomInfo"]["RoomName"] for line in receive.events()] == ["大きい"]
     for each in ("v1", "v1a"):  # all keys change without an overlap: the receiver knows none of the new ones
         rotate(backend, each, Overlap=0)
     app.create("r2").ok()
     rows = backend.wait_deliveries(lambda rows: rows[1]["Attempts"] >= 2)
-    assert rows[1]["HttpStatus"] == 401 and len(receive.lines()) == 1
+    assert rows[1]["HttpStatus"] == 401 and len(receive.events()) == 1
     receive.stop()
     keys.write_text(first_secret_of_two(backend) + "\n")
     receive.arguments += ["--http-listen", f"127.0.0.1:{receive.port}"]
     receive.start()
     backend.wait_deliveries(all_are("delivered"))
-    assert len(receive.lines()) == 2
+    assert len(receive.events()) == 2

@@ -119,7 +119,7 @@ def test_the_app_backend_accepts_it(make_app_backend, tmp_path):
     (tmp_path / "token").write_text(TOKEN)
     url = f"http://127.0.0.1:{receive.port}/"
     assert look(url, "--token-file", str(tmp_path / "token")).bad() == [("warning", "url")]
-    assert len(receive.lines()) == 1
+    assert len(receive.events()) == 1
     report = look(url)
     assert report.bad() == [("warning", "url"), ("problem", "callback")]
     assert "401" in report.text("problem", "callback") and "--token-file" in report.text("problem", "callback")

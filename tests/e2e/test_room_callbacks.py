@@ -613,7 +613,7 @@ def test_longest_packet_is_accepted_by_the_receiver_of_this_program(make_backend
     app.set_metadata("r", {f"{number:050}": "\x01" * 2048 for number in range(8)}).ok()
     rows = backend.wait_deliveries(lambda rows: rows and rows[0]["State"] not in wire.WAITING)
     assert [(row["State"], row["HttpStatus"]) for row in rows] == [("delivered", 200)]
-    assert len(receive.lines()[0]["Body"]["Metadata"]) == 8
+    assert len(receive.events()[0]["Body"]["Metadata"]) == 8
 
 
 def test_list_of_long_callbacks_comes_in_pages(make_backend, receiver):

@@ -170,7 +170,7 @@ def test_app_backend_over_https_with_token(make_backend, make_app_backend, certi
     app.create_as("r1", "alice", "Web").ok()
     app.create("r2").ok()
     backend.wait_deliveries(lambda rows: len(rows) == 1 and rows[0]["State"] == "delivered")
-    lines = receive.lines()
+    lines = receive.events()
     assert [(line["Signed"], line["Body"]["CurRoomCount"], line["OptPlatform"]) for line in lines] == [(True, 2, "RESTAPI")]
 
 
