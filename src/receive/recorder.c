@@ -23,6 +23,7 @@
 #define RECORDER_QUEUE_BYTES_MAX ((size_t)64 * 1024 * 1024)
 #define RECORDER_BATCH_BYTES_MAX ((size_t)1024 * 1024) /* a batch ends with the job that passes this */
 #define RECORDER_TICK_MS 1000
+#define RECORDER_PRUNE_PAUSE_MS 10
 #define RECORDER_LOG_INTERVAL_MS 1000
 #define RECORDER_GAPS_TOLD_MAX 10 /* at a time: a hostile sender can make many */
 
@@ -377,20 +378,23 @@ static int recorder_tell_gaps(struct recorder *recorder, struct error *err)
 	return 0;
 }
 
+/* Returns 1 when there may be more to remove, 0, or -1. */
 static int recorder_prune(struct recorder *recorder, struct error *err)
 {
 	const struct recorder_options *options = &recorder->options;
 	int64_t keep_id = options->done_id ? options->done_id(options->context) : INT64_MAX;
 	size_t removed;
+	int more;
 
 	if (options->keep_ms == 0)
 		return 0;
-	if (record_prune(recorder->record, clock_wall_ms() - (int64_t)options->keep_ms, keep_id, &removed, err) < 0)
+	more = record_prune(recorder->record, clock_wall_ms() - (int64_t)options->keep_ms, keep_id, &removed, err);
+	if (more < 0)
 		return -1;
 	pthread_mutex_lock(&recorder->lock);
 	recorder->stats.pruned_total += removed;
 	pthread_mutex_unlock(&recorder->lock);
-	return 0;
+	return more;
 }
 
 /* Their silence counts from now on when nothing ever came. */
@@ -425,13 +429,15 @@ static void recorder_keep_house(struct recorder *recorder)
 {
 	int64_t now_ms = clock_mono_ms();
 	struct error err;
+	int more = 0;
 
 	if (now_ms < recorder->tick_ms)
 		return;
-	recorder->tick_ms = now_ms + RECORDER_TICK_MS;
 	if (recorder_try(recorder, &err) || recorder_check_silence(recorder, &err) ||
-	    recorder_tell_gaps(recorder, &err) || recorder_prune(recorder, &err))
+	    recorder_tell_gaps(recorder, &err) || (more = recorder_prune(recorder, &err)) < 0)
 		recorder_note_failure(recorder, &err, 0);
+	/* old rows must go at least as fast as new ones come */
+	recorder->tick_ms = now_ms + (more > 0 ? RECORDER_PRUNE_PAUSE_MS : RECORDER_TICK_MS);
 }
 
 static void *recorder_main(void *context)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import time
 
@@ -157,6 +158,27 @@ def test_gap_is_logged_when_it_is_old(make_app_backend):
         for sequence in ("3", "2"):
             sender.send(headers={"webhook-id": sequence, "Highwater-Sequence": sequence}).ok()
     assert receive.metric("highwater_receive_app_sequence_missing", app=APP) == 0
+
+
+def test_old_events_go_as_fast_as_they_came(make_app_backend):
+    """Thousands in a second or two, and not 500 a second."""
+    receive = make_app_backend()
+    with contextlib.closing(Sender(receive.port)) as sender:
+        sender.send().ok()
+    receive.stop()
+    with contextlib.closing(sqlite3.connect(receive.record)) as db, db:
+        db.execute("UPDATE callbacks SET receive_ms = receive_ms - 7200000")
+        columns = "kind, receive_ms, sdkappid, command, client_ip, platform, peer, body, last_ms"
+        db.execute(f"INSERT INTO callbacks ({columns}) WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)"
+                   f" SELECT {columns} FROM callbacks, n")  # fmt: skip
+    receive.arguments += ["--receive-keep", "1h"]
+    began = time.monotonic()
+    receive.start()
+    deadline = began + 15
+    while receive.rows():
+        assert time.monotonic() < deadline, len(receive.rows())
+        time.sleep(0.1)
+    assert receive.metric("highwater_receive_pruned_total") == 20001
 
 
 BAD = [
