@@ -358,6 +358,8 @@ static int caller_build_headers(const struct caller *caller, int64_t now_ms, str
 
 	caller_add_header(out, "Content-Type", "application/json");
 	caller_add_header(out, "User-Agent", "Highwater/" HW_VERSION);
+	if (caller->fault == CALLER_FAULT_METHOD) /* many servers leave the body of a GET unread */
+		caller_add_header(out, "Connection", "close");
 	if (caller->fault == CALLER_FAULT_NO_ID)
 		return 0;
 	caller_add_header(out, "webhook-id", out->event_id);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define TRIGGER_SHOWN_BYTES 2000 /* of a body, for people */
+#define TRIGGER_HIDDEN_BYTES 8	 /* shown of a signature */
 #define TRIGGER_DRIP_MS 20
 #define TRIGGER_SLOW "slow" /* a fault of the sending, not of the callback */
 
@@ -136,13 +137,71 @@ static void trigger_print_body(const char *mark, struct str body)
 	buf_fini(&text);
 }
 
+/* Shows of a secret as much as tells two of them apart. */
+static void trigger_append_hidden(struct buf *out, struct str secret)
+{
+	buf_append_str(out, str_slice(secret, 0, TRIGGER_HIDDEN_BYTES));
+	if (secret.len > TRIGGER_HIDDEN_BYTES)
+		buf_append_c(out, "...");
+}
+
+/* The URL as it may be shown: Sign is good for a minute, and parameters of one's own may be secrets. */
+static void trigger_append_url(struct buf *out, const char *url)
+{
+	static const char *const shown[] = {"SdkAppid", "CallbackCommand", "contenttype",
+					    "ClientIP", "OptPlatform",	   "RequestTime"};
+	struct str rest = str_c(url);
+	struct str item;
+	struct str name;
+	bool show;
+
+	(void)str_cut(&rest, '?', &item); /* there always is one: the query is made here */
+	buf_append_str(out, item);
+	for (char mark = '?'; rest.len; mark = '&') {
+		(void)str_cut(&rest, '&', &item); /* the loop looks at the rest */
+		(void)str_cut(&item, '=', &name); /* a parameter without a value is a name */
+		show = false;
+		for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+			show = show || str_eq(name, str_c(shown[i]));
+		buf_append_char(out, mark);
+		buf_append_str(out, name);
+		buf_append_char(out, '=');
+		if (show)
+			buf_append_str(out, item);
+		else
+			trigger_append_hidden(out, item);
+	}
+}
+
+/* A header as it may be shown: a signature is good for minutes. */
+static void trigger_append_header(struct buf *out, const char *header)
+{
+	struct str value = str_c(header);
+	struct str name;
+
+	if (str_cut(&value, ',', &name) && str_starts_with(name, STR("webhook-signature: "))) {
+		buf_append_str(out, name);
+		buf_append_char(out, ',');
+		trigger_append_hidden(out, value);
+		return;
+	}
+	buf_append_c(out, header);
+}
+
 static void trigger_print_request(const struct caller_request *request)
 {
-	(void)printf("> %s %s\n", request->http.method, request->url);
-	for (size_t i = 0; i < request->header_count; i++)
-		(void)printf("> %s\n", request->headers[i]);
-	(void)puts(">");
-	if (request->body.len && strcmp(request->http.method, "GET") != 0)
+	struct buf text;
+
+	buf_init(&text, sizeof(request->url) + sizeof(request->header_text));
+	buf_printf(&text, "> %s ", request->http.method);
+	trigger_append_url(&text, request->url);
+	for (size_t i = 0; i < request->header_count; i++) {
+		buf_append_c(&text, "\n> ");
+		trigger_append_header(&text, request->headers[i]);
+	}
+	(void)printf("%s\n>\n", buf_c(&text)); /* standard output is all there is, as above */
+	buf_fini(&text);
+	if (request->body.len)
 		trigger_print_body(">", buf_str(&request->body));
 	(void)fflush(stdout); /* the answer may take a while */
 }
@@ -150,13 +209,17 @@ static void trigger_print_request(const struct caller_request *request)
 static void trigger_print_result(const struct trier_result *result)
 {
 	double ms = (double)result->duration_us / 1000;
+	struct buf text;
 
+	buf_init(&text, sizeof(result->text));
+	record_append_safe(&text, str_c(result->text)); /* it may name what the receiver sent */
 	if (result->outcome == HTTP_OUTCOME_REPLIED)
 		(void)printf("< HTTP status %d after %.1f ms, from %s%s%s\n", result->status, ms, result->address,
 			     result->tls[0] ? ", " : "", result->tls);
 	else
 		(void)printf("< no answer after %.1f ms: %s: %s\n", ms, http_outcome_word(result->outcome),
-			     result->text);
+			     buf_c(&text));
+	buf_fini(&text);
 	if (result->body.len)
 		trigger_print_body("<", buf_str(&result->body));
 }
@@ -166,21 +229,30 @@ static void trigger_note_exchange(struct trigger *trigger, const struct caller_r
 {
 	json_t *headers = json_array();
 	json_t *exchange;
+	struct buf url;
+	struct buf header;
 
-	for (size_t i = 0; i < request->header_count; i++)
-		(void)json_array_append_new(headers, json_string(request->headers[i])); /* fails with memory only */
+	buf_init(&url, sizeof(request->url));
+	trigger_append_url(&url, request->url);
+	for (size_t i = 0; i < request->header_count; i++) {
+		buf_init(&header, sizeof(request->header_text[i]));
+		trigger_append_header(&header, request->headers[i]);
+		(void)json_array_append_new(headers, json_string(buf_c(&header))); /* fails with memory only */
+		buf_fini(&header);
+	}
 	exchange = json_pack("{s:s, s:s, s:o, s:s%, s:s, s:i, s:s%, s:s, s:s, s:s, s:I, s:b, s:s}", "Method",
-			     request->http.method, "Url", request->url, "HeaderList", headers, "Body",
+			     request->http.method, "Url", buf_c(&url), "HeaderList", headers, "Body",
 			     buf_c(&request->body), request->body.len, "Outcome", http_outcome_word(result->outcome),
 			     "HttpStatus", result->status, "Reply", buf_c(&result->body), result->body.len, "Error",
 			     result->text, "Address", result->address, "Tls", result->tls, "DurationUs",
 			     (json_int_t)result->duration_us, "Delivered", result->verdict.delivered, "Reason",
 			     result->verdict.reason);
 	if (!exchange) /* a reply that is no UTF-8 */
-		exchange = json_pack("{s:s, s:s, s:i, s:b, s:s}", "Url", request->url, "Outcome",
+		exchange = json_pack("{s:s, s:s, s:i, s:b, s:s}", "Url", buf_c(&url), "Outcome",
 				     http_outcome_word(result->outcome), "HttpStatus", result->status, "Delivered",
 				     result->verdict.delivered, "Reason", result->verdict.reason);
 	assert(exchange); /* out of memory */
+	buf_fini(&url);
 	(void)json_array_append_new(trigger->exchanges, exchange);
 }
 

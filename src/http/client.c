@@ -448,7 +448,7 @@ void http_client_submit(struct http_client *client, const struct http_request *r
 	/* copies or plain pointers: these fail only when memory is out */
 	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->headers);
-	if (strcmp(request->method, "GET") == 0) {
+	if (strcmp(request->method, "GET") == 0 && request->body.len == 0) {
 		(void)curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 		(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
 	} else {

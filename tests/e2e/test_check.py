@@ -184,6 +184,11 @@ class Gets(Model):
         self.ok()
 
 
+class AnyMethod(Model):
+    def do_GET(self):
+        self.do_POST()
+
+
 class NoSign(Model):
     def sign_is_right(self, query):
         return True
@@ -348,6 +353,7 @@ CASES = [
     (Model, set()),
     (AnyApp, {"refuse-foreign-app"}),
     (Gets, {"refuse-get"}),
+    (AnyMethod, {"refuse-get"}),
     (NoSign, SIGN),
     (OldSigns, {"refuse-stale-sign", "refuse-future-sign"}),
     (NoSignature, SIGNATURE),

@@ -54,6 +54,18 @@ def test_alert_is_delivered_and_shown(trigger, receive):
         "2001:db8::1", "iOS", "my-id", 80, "v1", True)  # fmt: skip
 
 
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_what_proves_the_sender_is_not_shown(make_receiver, files, arguments):
+    """Sign is good for a minute, a signature for five; a parameter of the URL may be a secret for ever."""
+    receiver = make_receiver()
+    made = conftest.run("trigger", receiver.url + "/callback?key=0123456789abcdef&x", *files, *arguments)
+    (request,) = receiver.wait_for(1)
+    signature = request["headers"]["webhook-signature"]
+    for secret in (request["params"]["Sign"], signature[3:], "0123456789abcdef"):
+        assert secret not in made.stdout and secret[:8] + "..." in made.stdout
+    assert "RequestTime=" + request["params"]["RequestTime"] in made.stdout and f"&SdkAppid={request['params']['SdkAppid']}&" in made.stdout
+
+
 def test_request_is_the_backends_own(make_backend, make_receiver, files):
     """The same URL, headers and packet, but for what names the event and the time."""
     receiver = make_receiver()
