@@ -209,6 +209,10 @@ static struct http_exchange *client_take(struct http_client *client)
 
 	if (exchange) {
 		client->free = exchange->next;
+		/* Its caches stay. For as long as a handle lives, curl counts how often it sent a request again because
+		 * a kept connection had died, and gives up at the sixth: then that request would cost an attempt. */
+		curl_easy_reset(exchange->easy);
+		exchange->has_client_cert = false;
 	} else {
 		exchange = mem_zalloc(sizeof(*exchange));
 		exchange->easy = curl_easy_init();
@@ -218,9 +222,9 @@ static struct http_exchange *client_take(struct http_client *client)
 		exchange->watcher = &client->watcher;
 		exchange->sockets = &client->sockets;
 		client_head_reset(&exchange->head);
-		rc = client_set_fixed(client, exchange);
-		assert(rc == CURLE_OK); /* http_client_open has tried them */
 	}
+	rc = client_set_fixed(client, exchange);
+	assert(rc == CURLE_OK); /* http_client_open has tried them */
 	exchange->previous = NULL;
 	exchange->next = client->busy;
 	if (client->busy)
@@ -230,7 +234,7 @@ static struct http_exchange *client_take(struct http_client *client)
 	return exchange;
 }
 
-/* Forgets the request. The easy handle keeps its settings and its place in curl's caches. */
+/* Forgets the request. */
 static void client_clear(struct http_exchange *exchange)
 {
 	curl_slist_free_all(exchange->headers);

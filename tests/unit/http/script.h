@@ -16,11 +16,14 @@
 
 #include <cmocka.h>
 
-enum script_end { SCRIPT_CLOSE, SCRIPT_RESET, SCRIPT_WAIT, SCRIPT_REPEAT };
+enum script_end { SCRIPT_CLOSE, SCRIPT_CLOSE_LATE, SCRIPT_RESET, SCRIPT_WAIT, SCRIPT_REPEAT };
+
+#define SCRIPT_LATE_US 5000
 
 struct script {
-	const char *reply;   /* sent after each request */
-	enum script_end end; /* then: close, reset, wait for the client to close, or send it for ever */
+	const char *reply; /* sent after each request */
+	/* then: close, close when the next may be under way, reset, wait for the client to close, or send it for ever */
+	enum script_end end;
 	int fd;
 	unsigned port;
 	pthread_t thread;
@@ -63,6 +66,8 @@ static inline void script_serve(struct script *script, int fd)
 		;
 	while (script->end == SCRIPT_WAIT && recv(fd, rest, sizeof(rest), 0) > 0)
 		;
+	if (script->end == SCRIPT_CLOSE_LATE)
+		(void)usleep(SCRIPT_LATE_US); /* waking early only makes the test easier */
 	if (script->end == SCRIPT_RESET)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none)); /* at worst an orderly close */
 }
