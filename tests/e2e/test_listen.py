@@ -139,10 +139,12 @@ def test_forward_is_byte_for_byte(listen, make_receiver, tmp_path):
     ended = conftest.run("trigger", f"http://127.0.0.1:{listening.port}/cb", *files, "--fault", "unknown-fields", "--event-id", "a", "--json")
     (sent,) = json.loads(ended.stdout)["ExchangeList"]
     (request,) = receiver.wait_for(1)
-    assert request["path"].split("?", 1) == ["/local", sent["Url"].split("?", 1)[1]]
+    path, query = request["path"].split("?", 1)
+    sign = wire.sign(TOKEN, request["params"]["RequestTime"])  # trigger shows the beginning only, as of signatures
+    assert path == "/local" and query.replace(sign, sign[:8] + "...") == sent["Url"].split("?", 1)[1]
     assert request["raw"].decode() == sent["Body"]
     headers = dict(line.split(": ", 1) for line in sent["HeaderList"])
-    for name in ("webhook-id", "webhook-timestamp", "webhook-signature", "Highwater-Attempt", "Highwater-Threshold", "Content-Type"):
+    for name in ("webhook-id", "webhook-timestamp", "Highwater-Attempt", "Highwater-Threshold", "Content-Type"):
         assert request["headers"][name.lower()] == headers[name]
     assert wire.webhook_signature(SECRET, "a", headers["webhook-timestamp"], request["raw"]) == request["headers"]["webhook-signature"]
 
