@@ -383,7 +383,8 @@ static int record_learn(struct record *record, struct record_known *known, const
 	}
 	if (row->sequence < 1)
 		return SQLITE_OK;
-	return record_sequence_take(record->sequence, &known->sequence, row->sdkappid, row->sequence, row->receive_ms);
+	return record_sequence_take(record->sequence, &known->sequence, row->sdkappid, row->sequence, row->is_test,
+				    row->receive_ms);
 }
 
 int record_add(struct record *record, const char key[HW_EVENT_KEY_BYTES + 1], struct record_row *row, bool *is_new_out,

@@ -53,9 +53,11 @@ enum record_sequence_statement {
 		RECORD_SEQUENCE_STATEMENT_COUNT
 };
 
-/* A new event with this number came. Returns an SQLite result code. */
+/* A new event with this number came. A test may be of a tool that makes numbers up: it fills a gap or is the next, but opens
+ * no gap and says nothing of where the sender is. Returns an SQLite result code. */
 int record_sequence_take(sqlite3_stmt *const statements[RECORD_SEQUENCE_STATEMENT_COUNT],
-			 struct record_sequence *sequence, uint32_t sdkappid, int64_t number, int64_t now_ms);
+			 struct record_sequence *sequence, uint32_t sdkappid, int64_t number, bool is_test,
+			 int64_t now_ms);
 
 /* ---- the write side (record.c, record_house.c) ---- */
 

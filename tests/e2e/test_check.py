@@ -1,5 +1,6 @@
 """`highwater check`: the real receiver passes; receivers that are wrong on purpose fail in the very cases they are wrong in."""
 
+import contextlib
 import hashlib
 import hmac
 import http.server
@@ -15,6 +16,7 @@ import pytest
 
 import conftest
 import wire
+from test_receive import Sender
 
 TOKEN = "a callback token"
 SECRET = wire.webhook_key("whsec", b"s" * 32)
@@ -63,6 +65,18 @@ def test_highwater_receive_conforms(make_app_backend, tmp_path, token, keys):
     skipped = (set() if token else SIGN) | (set() if keys else SIGNATURE)
     assert failed(found, "skipped") == skipped
     assert all(event.get("Test") or event["CallbackCommand"] != wire.ALERT for event in receive.events()), "alerts are tests"
+
+
+def test_no_gap_is_seen_where_none_is(make_app_backend):
+    """The numbers that it makes up say nothing of those of the real sender."""
+    receive = make_app_backend()
+    with contextlib.closing(Sender(receive.port)) as sender:
+        for number in (100, 101):
+            sender.send(headers={"webhook-id": f"real-{number}", "Highwater-Sequence": str(number)}).ok()
+        check(f"http://127.0.0.1:{receive.port}/callback", exit=0)
+        sender.send(headers={"webhook-id": "real-102", "Highwater-Sequence": "102"}).ok()
+    assert receive.metric("highwater_receive_app_sequence_missing", app="1400000001") == 0
+    assert receive.metric("highwater_receive_app_sequence_resets_total", app="1400000001") == 0
 
 
 def test_report_for_people_and_junit(make_app_backend, tmp_path):

@@ -148,12 +148,14 @@ static inline struct record_row put(struct record_fixture *fixture, unsigned key
 }
 
 /* Its sequence came, in an event of its own. */
+/* A negative number is that of a test. */
 static inline void put_sequence(struct record_fixture *fixture, uint32_t sdkappid, int64_t sequence)
 {
 	static unsigned key_number = 1000000;
 	struct record_row row = row_of_event(sdkappid, 5000 + sequence % 1000);
 
-	row.sequence = sequence;
+	row.is_test = sequence < 0;
+	row.sequence = sequence < 0 ? -sequence : sequence;
 	(void)put(fixture, key_number++, row); /* what it became is asked of the reader */
 }
 

@@ -1,7 +1,7 @@
 /* Gaps in the sequence of an app. */
 #include "unit/receive/record_fixture.h"
 
-/* The numbers that come, in order, and the gaps then. */
+/* The numbers that come, in order, negative ones of tests, and the gaps then. */
 static const struct {
 	int64_t numbers[12];
 	const char *gaps;
@@ -23,6 +23,12 @@ static const struct {
 	{{1, 2, 3, 2}, "", 2, 0, 1}, /* a new event with an old number: the sender counts anew */
 	{{1, 2, 9, 2, 3}, "", 3, 0, 1},
 	{{1, 2, 9, 2, 5}, "1400000001:3-4", 5, 2, 1},
+	{{1, -2, 3}, "", 3, 0, 0},
+	{{1, 3, -2}, "", 3, 0, 0},
+	{{-12, 1, 2}, "", 2, 0, 0}, /* a tool that makes numbers up opens no gap */
+	{{1, -12, 2}, "", 2, 0, 0},
+	{{1, 2, 3, -2, 4}, "", 4, 0, 0}, /* nor does the sender count anew */
+	{{1, -INT64_MAX, 3, -2}, "", 3, 0, 0},
 	{{INT64_MAX - 1, INT64_MAX}, "", INT64_MAX, 0, 0},
 	{{1, INT64_MAX}, "1400000001:2-9223372036854775806", INT64_MAX, INT64_MAX - 2, 0},
 };
