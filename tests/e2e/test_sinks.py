@@ -300,7 +300,7 @@ def test_program_that_fails_is_run_again_and_nothing_is_left_out(make_app_backen
     kept = tmp_path / "kept"
     kept.mkdir()
     path = write_program(tmp_path / "program", f'test -e {tmp_path}/good || {{ echo "no \x1b[31mdatabase" >&2; exit 3; }}\n'
-                         f"cat > {kept}/$HIGHWATER_ID.json\n")  # fmt: skip
+                         f"cat > {kept}/$HIGHWATER_ID.part && mv {kept}/$HIGHWATER_ID.part {kept}/$HIGHWATER_ID.json\n")  # fmt: skip
     receive = make_app_backend("--receive-command", str(path), *QUICK, token=TOKEN)
     for number in range(5):
         send(receive, CurRoomCount=400 + number)
