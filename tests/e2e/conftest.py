@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+import clock
 import wire
 
 BINARY = os.environ.get("HIGHWATER_BIN") or str(
@@ -401,6 +402,11 @@ def make_receiver():
 @pytest.fixture
 def receiver(make_receiver):
     return make_receiver()
+
+
+@pytest.fixture(scope="session")
+def clock_shim(tmp_path_factory):
+    return clock.build(tmp_path_factory.mktemp("shim")) or pytest.skip("no C compiler")
 
 
 @pytest.fixture(scope="session")

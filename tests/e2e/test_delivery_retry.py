@@ -1,14 +1,13 @@
 """The schedule of one callback: its end and its replay, the configuration that each attempt goes by, restarts, clocks."""
 
 import collections
-import shutil
-import subprocess
 import threading
 import time
 
 import pytest
 
 import wire
+from clock import Clock
 from receivers import CREATED, NEVER_AGAIN, SDKAPPID, Switch, all_are, create_many, sequence_of, sequences
 
 OTHER = SDKAPPID + 1
@@ -237,87 +236,6 @@ def test_kills_while_a_receiver_fails_by_turns_lose_nothing(make_backend, make_r
 
 # ---- the clock ----
 
-SHIM = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
-/* Adds the seconds in the file CLOCK_SHIFT to the wall clock of this process; the monotonic one stays. */
-static volatile long long *shift;
-
-__attribute__((constructor)) static void open_shift(void)
-{
-	int fd = open(getenv("CLOCK_SHIFT"), O_RDONLY);
-
-	shift = mmap(NULL, sizeof(*shift), PROT_READ, MAP_SHARED, fd, 0);
-	if (fd < 0 || shift == MAP_FAILED)
-		abort();
-}
-
-int clock_gettime(clockid_t clock, struct timespec *out)
-{
-	static int (*real)(clockid_t, struct timespec *);
-	int result;
-
-	if (!real)
-		real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-	result = real(clock, out);
-	if (clock == CLOCK_REALTIME && result == 0)
-		out->tv_sec += *shift;
-	return result;
-}
-
-time_t time(time_t *out)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	if (out)
-		*out = now.tv_sec;
-	return now.tv_sec;
-}
-
-int gettimeofday(struct timeval *restrict out, void *restrict zone)
-{
-	struct timespec now;
-
-	(void)zone;
-	clock_gettime(CLOCK_REALTIME, &now);
-	out->tv_sec = now.tv_sec;
-	out->tv_usec = now.tv_nsec / 1000;
-	return 0;
-}
-"""
-
-
-@pytest.fixture(scope="session")
-def clock_shim(tmp_path_factory):
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("no C compiler")
-    folder = tmp_path_factory.mktemp("shim")
-    (folder / "shim.c").write_text(SHIM)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", "shim.so", "shim.c", "-ldl"], cwd=folder, check=True, timeout=60)
-    return folder / "shim.so"
-
-
-class Clock:
-    """The wall clock of a backend, which the test sets."""
-
-    def __init__(self, path):
-        self.path = path
-        self.set(0)
-
-    def set(self, seconds):
-        with open(self.path, "r+b" if self.path.exists() else "wb") as file:
-            file.write(seconds.to_bytes(8, "little", signed=True))
-
-
 @pytest.mark.parametrize("days", [30, -30])
 def test_step_of_the_wall_clock_neither_ends_nor_stalls_nor_hurries(make_backend, make_receiver, clock_shim, tmp_path, days):
     clock = Clock(tmp_path / "shift")
@@ -325,7 +243,7 @@ def test_step_of_the_wall_clock_neither_ends_nor_stalls_nor_hurries(make_backend
     waiting = make_receiver(Switch((500, LATER, b"")))
     times = "--callback-give-up 1h --callback-retry-longest 1h --callback-probe-longest 100ms"
     backend = make_backend(*times.split(), start=False)
-    backend.environment |= {"LD_PRELOAD": str(clock_shim), "CLOCK_SHIFT": str(clock.path)}
+    backend.environment |= clock.environment(clock_shim)
     backend.start()
     every_room(backend, failing).fill(1, 2)
     every_room(backend, waiting, OTHER).fill(1, 2)
