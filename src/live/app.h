@@ -110,6 +110,8 @@ struct app_state {
 	uint64_t callback_pending;  /* callbacks that wait: neither delivered nor superseded nor failed */
 	uint8_t alert_level;	    /* percent of the highest line that has alerted and is not re-armed; 0 for none */
 	struct app_endpoint endpoint;
+	int64_t minute_ms; /* wall clock: the minute in which the count last changed, see live/sample.h; 0: never */
+	uint64_t minute_highest; /* highest count in it */
 };
 
 /* The defaults of a new app; keys, admins and sdkappid are empty. */

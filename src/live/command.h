@@ -42,6 +42,8 @@ struct command_origin {
 	enum hw_platform platform;
 	struct str client_ip; /* at most HW_IP_BYTES_MAX */
 	bool admin;	      /* an app admin: may change rooms of others */
+	/* Who uses the management API, as the audit log names him, at most HW_IDENTIFIER_BYTES_MAX; empty for others. */
+	struct str actor;
 	int64_t wall_ms;
 	int64_t steady_ms; /* the same moment on clock_steady_ms: from then on a callback that this causes is due */
 };

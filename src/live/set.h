@@ -99,6 +99,27 @@ struct live_delivery {
 	struct live_delivery *hash_next;
 };
 
+/* A row of the audit log to store with the batch; see live/audit.h. */
+struct live_audit {
+	uint32_t sdkappid;
+	int64_t time_ms; /* wall clock */
+	struct str actor;
+	struct str client_ip; /* empty: nobody's */
+	struct str action;    /* static */
+	struct str detail;    /* plain text, no secret */
+	struct live_audit *next;
+};
+
+/* A sample of an app's room count to store with the batch, in place of one of the same minute; see live/sample.h. */
+struct live_sample {
+	uint32_t number;	     /* of the app */
+	int64_t minute_ms;	     /* when the minute began */
+	uint64_t room_count;	     /* at its end */
+	uint64_t room_count_highest; /* in it */
+	uint32_t room_count_max;     /* at its end */
+	struct live_sample *next;
+};
+
 #define LIVE_CALLBACKS_PER_COMMAND 2 /* a creation may make its own and the alert */
 
 struct live_set {
@@ -119,6 +140,12 @@ struct live_set {
 	size_t mark_count;
 	struct live_delivery *deliveries; /* newest touch first */
 	struct live_delivery **delivery_buckets;
+	struct live_audit *audits; /* in order */
+	struct live_audit *audit_last;
+	struct live_sample *samples; /* in order */
+	struct live_sample *sample_last;
+	int64_t audit_before_ms;  /* audit rows older than this, and */
+	int64_t sample_before_ms; /* samples, may be removed; 0: none; set by the engine */
 	size_t capacity;	  /* of the arrays of apps, rooms and marks: the number of commands */
 	uint32_t app_number_next; /* loaded when needs_app_number */
 	bool needs_app_number;

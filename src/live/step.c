@@ -3,7 +3,9 @@
  *
  * Callbacks are rows of the same batch, so each is stored with what caused it or not at all. */
 #include "live/alert.h"
+#include "live/audit.h"
 #include "live/key.h"
+#include "live/sample.h"
 #include "live/step_internal.h"
 
 #include <assert.h>
@@ -332,20 +334,32 @@ static step_function *const step_functions[] = {
 };
 /* clang-format on */
 
+static void step_command(struct live_set *set, struct command *command)
+{
+	struct live_app *app = live_set_app(set, command->sdkappid);
+	const struct app_config *before; /* a change makes a new one and leaves this as it is */
+	uint64_t count_before;
+
+	assert(app);
+	command->room_count = 0;
+	command->count = 0;
+	command->callback_id = 0;
+	if (!app->exists && command->type != COMMAND_APP_CREATE) {
+		step_answer(command, HW_UNKNOWN_SDKAPPID, "SDKAppID %" PRIu32 " does not exist", app->sdkappid);
+		return;
+	}
+	before = app->exists ? app->config : NULL;
+	count_before = app->state.room_count;
+	step_functions[command->type](set, app, command);
+	if (command->code != HW_OK)
+		return;
+	audit_note(set, app, before, command);
+	if (app->exists && before)
+		sample_note(set, app, count_before, before->room_count_max, command->origin.wall_ms);
+}
+
 void live_step(struct live_set *set, struct command **commands, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct command *command = commands[i];
-		struct live_app *app = live_set_app(set, command->sdkappid);
-
-		assert(app);
-		command->room_count = 0;
-		command->count = 0;
-		command->callback_id = 0;
-		if (!app->exists && command->type != COMMAND_APP_CREATE) {
-			step_answer(command, HW_UNKNOWN_SDKAPPID, "SDKAppID %" PRIu32 " does not exist", app->sdkappid);
-			continue;
-		}
-		step_functions[command->type](set, app, command);
-	}
+	for (size_t i = 0; i < count; i++)
+		step_command(set, commands[i]);
 }
