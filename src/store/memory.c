@@ -2,7 +2,8 @@
  *
  * It keeps what SQLite would keep in search trees under one lock, and nothing survives the process. Lists walk a
  * whole tree: correct, not fast. The transaction of load and commit needs no undo, because a commit cannot fail here.
- * Readers stand in memory_reader.c, all about callbacks in memory_callbacks.c.
+ * Readers stand in memory_reader.c, all about callbacks in memory_callbacks.c, audit log and samples in
+ * memory_history.c.
  */
 #include "base/mem.h"
 #include "store/memory_internal.h"
@@ -315,6 +316,7 @@ static void memory_write_app(struct memory_store *store, const struct live_app *
 		memory_cancel_callbacks(store, app);
 	if (live_app_is_gone(app)) {
 		memory_drop_accounts(store, app->number_before);
+		memory_drop_samples(store, app->number_before);
 		tdelete(row, &store->apps, memory_compare_apps);
 		memory_free_app(row);
 		row = NULL;
@@ -348,6 +350,7 @@ static int memory_commit(struct store *base, struct live_set *set, struct error 
 	for (const struct live_account *account = set->accounts; account; account = account->next)
 		memory_write_account(store, account);
 	memory_write_callbacks(store, set);
+	memory_write_history(store, set);
 	for (size_t i = 0; i < set->app_count; i++)
 		memory_write_app(store, set->apps[i]);
 	store->app_number_next = set->app_number_next;
@@ -374,6 +377,7 @@ static void memory_close(struct store *base)
 	tdestroy(store->rooms, memory_free_room);
 	tdestroy(store->accounts, memory_free_account);
 	memory_free_callbacks(store);
+	memory_free_history(store);
 	(void)pthread_rwlock_destroy(&store->lock); /* unlocked */
 	mem_free(store);
 }

@@ -29,6 +29,11 @@ struct memory_app {
 	struct str certificate_key;
 };
 
+struct memory_sample {
+	uint32_t number; /* of the app */
+	struct store_sample row;
+};
+
 struct memory_store {
 	struct store base;
 	pthread_rwlock_t lock;
@@ -38,6 +43,13 @@ struct memory_store {
 	struct store_callback **callbacks; /* by id; their text is owned */
 	size_t callback_count;
 	size_t callback_capacity;
+	struct store_audit *audits; /* by id; their text is owned */
+	size_t audit_count;
+	size_t audit_capacity;
+	int64_t audit_id_last;
+	struct memory_sample *samples; /* by number and minute */
+	size_t sample_count;
+	size_t sample_capacity;
 	uint32_t app_number_next;
 	bool in_batch; /* loaded, and neither committed nor abandoned */
 };
@@ -68,6 +80,16 @@ void memory_free_callbacks(struct memory_store *store);
 int memory_clip_due(struct store *base, int64_t latest_ms, struct error *err);
 int memory_prune(struct store *base, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
 		 struct error *err);
+
+/* ---- the audit log and samples (memory_history.c); locks as above ---- */
+
+void memory_write_history(struct memory_store *store, const struct live_set *set);
+void memory_drop_samples(struct memory_store *store, uint32_t number);
+void memory_free_history(struct memory_store *store);
+int memory_audit_list(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+		      size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
+int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
+		       struct store_sample *samples_out, size_t *count_out, struct error *err);
 
 int memory_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);

@@ -222,6 +222,8 @@ static const struct store_reader_ops memory_reader_ops = {
 	.callback_get = memory_callback_get,
 	.alert_newest = memory_alert_newest,
 	.callback_list = memory_callback_list,
+	.audit_list = memory_audit_list,
+	.sample_list = memory_sample_list,
 	.certificate_get = memory_certificate_get,
 };
 

@@ -96,6 +96,8 @@ static bool sqlite_app_in_bounds(sqlite3_stmt *statement)
 		{sqlite_of_state(STATE_FAILURES), 0, UINT32_MAX},
 		{sqlite_of_state(STATE_FAILING_MS), 0, INT64_MAX},
 		{sqlite_of_state(STATE_DELIVERED_MS), 0, INT64_MAX},
+		{sqlite_of_state(STATE_MINUTE_MS), 0, INT64_MAX},
+		{sqlite_of_state(STATE_MINUTE_HIGHEST), 0, sequence_max},
 	};
 
 	return sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds));
@@ -165,6 +167,8 @@ int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct e
 				.failing_ms = sqlite3_column_int64(statement, sqlite_of_state(STATE_FAILING_MS)),
 				.delivered_ms = sqlite3_column_int64(statement, sqlite_of_state(STATE_DELIVERED_MS)),
 			},
+		.minute_ms = sqlite3_column_int64(statement, sqlite_of_state(STATE_MINUTE_MS)),
+		.minute_highest = (uint64_t)sqlite3_column_int64(statement, sqlite_of_state(STATE_MINUTE_HIGHEST)),
 	};
 	return 0;
 }

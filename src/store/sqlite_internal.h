@@ -43,7 +43,9 @@ extern const struct sqlite_schema sqlite_store_schema;
 	X(STATE_ALERT_LEVEL, "alert_level")                                                                            \
 	X(STATE_FAILURES, "failures")                                                                                  \
 	X(STATE_FAILING_MS, "failing_ms")                                                                              \
-	X(STATE_DELIVERED_MS, "delivered_ms")
+	X(STATE_DELIVERED_MS, "delivered_ms")                                                                          \
+	X(STATE_MINUTE_MS, "minute_ms")                                                                                \
+	X(STATE_MINUTE_HIGHEST, "minute_highest")
 
 #define SQLITE_NAME(name, column) column ", "
 #define SQLITE_NAME_OF_APPS(name, column) "a." column ", "
@@ -112,6 +114,13 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 	X(SQL_CALLBACK_CLIP, "UPDATE callbacks INDEXED BY callbacks_pending SET due_ms = ?1 WHERE state = 0 AND "      \
 			     "sdkappid IN (SELECT a.sdkappid FROM apps a) AND due_ms > ?1")                            \
 	X(SQL_CALLBACK_DELETE, "DELETE FROM callbacks WHERE id = ?1")                                                  \
+	X(SQL_AUDIT_INSERT, "INSERT INTO audit (sdkappid, time_ms, actor, client_ip, action, detail) "                 \
+			    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                                         \
+	X(SQL_AUDIT_DROP, "DELETE FROM audit WHERE id < (SELECT min(id) FROM audit) + ?1 AND time_ms < ?2")            \
+	X(SQL_SAMPLE_REPLACE, "INSERT OR REPLACE INTO samples VALUES (?1, ?2, ?3, ?4, ?5)")                            \
+	X(SQL_SAMPLE_DROP, "DELETE FROM samples WHERE number = ?1 AND minute_ms < (SELECT max(minute_ms) "             \
+			   "FROM samples WHERE number = ?1 AND minute_ms < ?2)")                                       \
+	X(SQL_SAMPLES_DELETE, "DELETE FROM samples WHERE number = ?1")                                                 \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
 #define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
@@ -134,6 +143,13 @@ void sqlite_writer_fini(struct sqlite_writer *writer);
 int sqlite_writer_run(struct sqlite_writer *writer, enum sqlite_write_statement which); /* one without parameters */
 int sqlite_writer_load(struct sqlite_writer *writer, struct live_set *set); /* all but the apps, which are loaded */
 int sqlite_writer_write(struct sqlite_writer *writer, const struct live_set *set); /* the whole difference */
+/* The audit rows and samples of the difference (sqlite_history.c). */
+int sqlite_writer_write_history(struct sqlite_writer *writer, const struct live_set *set);
+/* Binds the numbers to parameters 1, 2, ... and gives the statement. */
+sqlite3_stmt *sqlite_writer_bind(struct sqlite_writer *writer, enum sqlite_write_statement which, size_t count,
+				 const int64_t *numbers);
+/* Steps a statement that gives no rows, and resets it. */
+int sqlite_writer_step(sqlite3_stmt *statement);
 /* A statement without rows that takes one number. */
 int sqlite_writer_run_with(struct sqlite_writer *writer, enum sqlite_write_statement which, int64_t value);
 
@@ -154,6 +170,7 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 #define SQLITE_CALLBACK_SELECT                                                                                         \
 	"SELECT id, sdkappid, command, threshold, platform, client_ip, body, event_ms, state, attempts, due_ms, "      \
 	"attempt_ms, http_status, error, ifnull(base_ms, event_ms), base_attempts, replays, log FROM callbacks "
+#define SQLITE_AUDIT_SELECT "SELECT id, sdkappid, time_ms, actor, client_ip, action, detail FROM audit "
 #define SQLITE_CALLBACK_LOOK "SELECT id, state, event_ms FROM callbacks "
 
 #define SQLITE_READ_STATEMENTS(X)                                                                                      \
@@ -169,6 +186,12 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	X(SQL_ACCOUNT_GET, SQLITE_ACCOUNT_SELECT)                                                                      \
 	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
 	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
+	X(SQL_AUDIT_LIST, SQLITE_AUDIT_SELECT "WHERE id < ?1 ORDER BY id DESC LIMIT ?2")                               \
+	X(SQL_AUDIT_LIST_OF_APP, SQLITE_AUDIT_SELECT "INDEXED BY audit_of_app WHERE id < ?1 AND sdkappid = ?3 "        \
+						     "ORDER BY id DESC LIMIT ?2")                                      \
+	X(SQL_SAMPLE_LIST, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "            \
+			   "WHERE number = ?1 AND minute_ms >= ifnull((SELECT max(minute_ms) FROM samples "            \
+			   "WHERE number = ?1 AND minute_ms <= ?2), ?2) ORDER BY minute_ms LIMIT ?3")                  \
 	X(SQL_CERTIFICATE_GET, "SELECT chain, key FROM certificates WHERE sdkappid = ?1")                              \
 	X(SQL_WAITING_EACH, /* from one app's first to the next app's first, whatever lies between */                  \
 	  "WITH RECURSIVE waiting (sdkappid) AS ("                                                                     \
@@ -207,6 +230,12 @@ sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement
 			   const int64_t *numbers);
 /* Ends a query: rc is the last step's result. Returns 0, or -1. */
 MUST_CHECK int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err);
+
+/* sqlite_history.c */
+int sqlite_audit_list(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+		      size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
+int sqlite_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
+		       struct store_sample *samples_out, size_t *count_out, struct error *err);
 
 int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);

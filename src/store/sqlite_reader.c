@@ -205,6 +205,8 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.callback_get = sqlite_callback_get,
 	.alert_newest = sqlite_alert_newest,
 	.callback_list = sqlite_callback_list,
+	.audit_list = sqlite_audit_list,
+	.sample_list = sqlite_sample_list,
 	.certificate_get = sqlite_certificate_get,
 };
 

@@ -9,8 +9,7 @@ static const char *const sqlite_write_sql[] = {
 #undef SQLITE_SQL
 };
 
-/* Steps a statement that gives no rows, and resets it. Returns the result code. */
-static int sqlite_run(sqlite3_stmt *statement)
+int sqlite_writer_step(sqlite3_stmt *statement)
 {
 	int rc = sqlite3_step(statement);
 	int reset = sqlite3_reset(statement);
@@ -20,11 +19,10 @@ static int sqlite_run(sqlite3_stmt *statement)
 
 int sqlite_writer_run(struct sqlite_writer *writer, enum sqlite_write_statement which)
 {
-	return sqlite_run(writer->statements[which]);
+	return sqlite_writer_step(writer->statements[which]);
 }
 
-/* Binds the numbers to parameters 1, 2, ... and gives the statement. */
-static sqlite3_stmt *sqlite_bind(struct sqlite_writer *writer, enum sqlite_write_statement which, size_t count,
+sqlite3_stmt *sqlite_writer_bind(struct sqlite_writer *writer, enum sqlite_write_statement which, size_t count,
 				 const int64_t *numbers)
 {
 	sqlite3_stmt *statement = writer->statements[which];
@@ -36,7 +34,7 @@ static sqlite3_stmt *sqlite_bind(struct sqlite_writer *writer, enum sqlite_write
 
 int sqlite_writer_run_with(struct sqlite_writer *writer, enum sqlite_write_statement which, int64_t value)
 {
-	return sqlite_run(sqlite_bind(writer, which, 1, &value));
+	return sqlite_writer_step(sqlite_writer_bind(writer, which, 1, &value));
 }
 
 /* ---- load ---- */
@@ -45,7 +43,7 @@ static int sqlite_load_items(struct sqlite_writer *writer, struct live_set *set,
 			     enum item_kind kind)
 {
 	sqlite3_stmt *statement =
-		sqlite_bind(writer, SQL_ITEMS_FIND, 2, (const int64_t[]){room->id_before, (int64_t)kind});
+		sqlite_writer_bind(writer, SQL_ITEMS_FIND, 2, (const int64_t[]){room->id_before, (int64_t)kind});
 	struct live_item *last = NULL;
 	int rc;
 
@@ -60,7 +58,8 @@ static int sqlite_load_items(struct sqlite_writer *writer, struct live_set *set,
 
 static int sqlite_load_room(struct sqlite_writer *writer, struct live_set *set, struct live_room *room)
 {
-	sqlite3_stmt *statement = sqlite_bind(writer, SQL_ROOM_FIND, 1, (const int64_t[]){room->app->number_before});
+	sqlite3_stmt *statement =
+		sqlite_writer_bind(writer, SQL_ROOM_FIND, 1, (const int64_t[]){room->app->number_before});
 	int rc;
 
 	sqlite_bind_str(statement, 2, room->room_id);
@@ -87,7 +86,7 @@ static int sqlite_load_room(struct sqlite_writer *writer, struct live_set *set, 
 static int sqlite_load_account(struct sqlite_writer *writer, struct live_set *set, struct live_account *account)
 {
 	sqlite3_stmt *statement =
-		sqlite_bind(writer, SQL_ACCOUNT_FIND, 1, (const int64_t[]){account->app->number_before});
+		sqlite_writer_bind(writer, SQL_ACCOUNT_FIND, 1, (const int64_t[]){account->app->number_before});
 	int rc;
 
 	sqlite_bind_str(statement, 2, account->name);
@@ -104,7 +103,7 @@ static int sqlite_load_account(struct sqlite_writer *writer, struct live_set *se
 
 static int sqlite_load_delivery(struct sqlite_writer *writer, struct live_delivery *delivery)
 {
-	sqlite3_stmt *statement = sqlite_bind(writer, SQL_CALLBACK_FIND, 1, &delivery->id);
+	sqlite3_stmt *statement = sqlite_writer_bind(writer, SQL_CALLBACK_FIND, 1, &delivery->id);
 	static const struct sqlite_bounds bounds[] = {{0, 0, CALLBACK_STATE_COUNT - 1}};
 	int rc = sqlite3_step(statement);
 
@@ -141,40 +140,40 @@ static int sqlite_write_item(struct sqlite_writer *writer, const struct live_roo
 	sqlite3_stmt *statement;
 
 	if (live_item_is_gone(room, item)) {
-		statement = sqlite_bind(writer, SQL_ITEM_DELETE, 2, (const int64_t[]){room->id, (int64_t)kind});
+		statement = sqlite_writer_bind(writer, SQL_ITEM_DELETE, 2, (const int64_t[]){room->id, (int64_t)kind});
 		sqlite_bind_str(statement, 3, item->name);
-		return sqlite_run(statement);
+		return sqlite_writer_step(statement);
 	}
 	if (!live_item_is_written(room, item))
 		return SQLITE_OK;
-	statement = sqlite_bind(writer, SQL_ITEM_REPLACE, 2, (const int64_t[]){room->id, (int64_t)kind});
+	statement = sqlite_writer_bind(writer, SQL_ITEM_REPLACE, 2, (const int64_t[]){room->id, (int64_t)kind});
 	sqlite_bind_str(statement, 3, item->name);
 	sqlite_bind_str(statement, 4, item->value);
 	(void)sqlite3_bind_int64(statement, 5, item->until_s); /* as sqlite_bind_str */
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_insert_room(struct sqlite_writer *writer, const struct live_room *room)
 {
 	sqlite3_stmt *statement =
-		sqlite_bind(writer, SQL_ROOM_INSERT, 2, (const int64_t[]){room->id, app_id_number(room->id)});
+		sqlite_writer_bind(writer, SQL_ROOM_INSERT, 2, (const int64_t[]){room->id, app_id_number(room->id)});
 
 	sqlite_bind_str(statement, 3, room->room_id);
 	sqlite_bind_str(statement, 4, str_c(room->owner));
 	(void)sqlite3_bind_int64(statement, 5, room->create_ms); /* as sqlite_bind_str, here and below */
 	(void)sqlite3_bind_int64(statement, 6, room->visible);
 	sqlite_bind_str(statement, 7, room->info);
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_update_room(struct sqlite_writer *writer, const struct live_room *room)
 {
-	sqlite3_stmt *statement = sqlite_bind(writer, SQL_ROOM_UPDATE, 1, (const int64_t[]){room->id});
+	sqlite3_stmt *statement = sqlite_writer_bind(writer, SQL_ROOM_UPDATE, 1, (const int64_t[]){room->id});
 
 	sqlite_bind_str(statement, 2, str_c(room->owner));
 	(void)sqlite3_bind_int64(statement, 3, room->visible); /* as sqlite_bind_str */
 	sqlite_bind_str(statement, 4, room->info);
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_room(struct sqlite_writer *writer, const struct live_room *room)
@@ -202,12 +201,12 @@ static int sqlite_write_account(struct sqlite_writer *writer, const struct live_
 
 	if (!live_account_is_written(account))
 		return SQLITE_OK;
-	statement = sqlite_bind(writer, SQL_ACCOUNT_REPLACE, 1, (const int64_t[]){account->app->config->number});
+	statement = sqlite_writer_bind(writer, SQL_ACCOUNT_REPLACE, 1, (const int64_t[]){account->app->config->number});
 	sqlite_bind_str(statement, 2, account->name);
 	sqlite_bind_str(statement, 3, account->nick);
 	sqlite_bind_str(statement, 4, account->face_url);
 	(void)sqlite3_bind_int64(statement, 5, account->create_ms); /* as sqlite_bind_str */
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_callback(struct sqlite_writer *writer, const struct live_callback *callback)
@@ -220,7 +219,7 @@ static int sqlite_write_callback(struct sqlite_writer *writer, const struct live
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
 	sqlite_bind_str(statement, 6, callback->client_ip);
 	sqlite_bind_str(statement, 7, callback->body);
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_mark(struct sqlite_writer *writer, const struct delivery_result *result)
@@ -240,14 +239,14 @@ static int sqlite_write_mark(struct sqlite_writer *writer, const struct delivery
 		sqlite_bind_str(statement, 8, result->log);
 	else
 		(void)sqlite3_bind_null(statement, 8); /* as above: keeps what there is */
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_replay(struct sqlite_writer *writer, const struct live_delivery *delivery)
 {
 	const int64_t numbers[] = {delivery->id, delivery->due_ms, delivery->replay_ms};
 
-	return sqlite_run(sqlite_bind(writer, SQL_CALLBACK_REPLAY, ARRAY_LEN(numbers), numbers));
+	return sqlite_writer_step(sqlite_writer_bind(writer, SQL_CALLBACK_REPLAY, ARRAY_LEN(numbers), numbers));
 }
 
 static int sqlite_write_state(struct sqlite_writer *writer, const struct live_app *app)
@@ -264,11 +263,13 @@ static int sqlite_write_state(struct sqlite_writer *writer, const struct live_ap
 		{STATE_FAILURES, endpoint->failures},
 		{STATE_FAILING_MS, endpoint->failing_ms},
 		{STATE_DELIVERED_MS, endpoint->delivered_ms},
+		{STATE_MINUTE_MS, app->state.minute_ms},
+		{STATE_MINUTE_HIGHEST, (int64_t)app->state.minute_highest},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0] + 1, numbers[i][1]); /* as sqlite_bind_str */
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_config(struct sqlite_writer *writer, const struct app_config *config)
@@ -277,20 +278,21 @@ static int sqlite_write_config(struct sqlite_writer *writer, const struct app_co
 	int rc;
 
 	sqlite_bind_app(writer->statements[SQL_APP_REPLACE], config, &scratch);
-	rc = sqlite_run(writer->statements[SQL_APP_REPLACE]);
+	rc = sqlite_writer_step(writer->statements[SQL_APP_REPLACE]);
 	sqlite_app_text_fini(&scratch);
 	return rc;
 }
 
 static int sqlite_write_certificate(struct sqlite_writer *writer, const struct live_app *app)
 {
-	sqlite3_stmt *statement = sqlite_bind(writer, SQL_CERTIFICATE_REPLACE, 1, (const int64_t[]){app->sdkappid});
+	sqlite3_stmt *statement =
+		sqlite_writer_bind(writer, SQL_CERTIFICATE_REPLACE, 1, (const int64_t[]){app->sdkappid});
 
 	if (!app->certificate.len)
 		return sqlite_writer_run_with(writer, SQL_CERTIFICATE_DELETE, app->sdkappid);
 	sqlite_bind_str(statement, 2, app->certificate);
 	sqlite_bind_str(statement, 3, app->certificate_key);
-	return sqlite_run(statement);
+	return sqlite_writer_step(statement);
 }
 
 static int sqlite_delete_app(struct sqlite_writer *writer, const struct live_app *app)
@@ -299,6 +301,8 @@ static int sqlite_delete_app(struct sqlite_writer *writer, const struct live_app
 
 	if (rc == SQLITE_OK)
 		rc = sqlite_writer_run_with(writer, SQL_ACCOUNTS_DELETE, app->number_before);
+	if (rc == SQLITE_OK)
+		rc = sqlite_writer_run_with(writer, SQL_SAMPLES_DELETE, app->number_before);
 	if (rc == SQLITE_OK)
 		rc = sqlite_writer_run_with(writer, SQL_CERTIFICATE_DELETE, app->sdkappid);
 	if (rc == SQLITE_OK)
@@ -332,7 +336,7 @@ static int sqlite_write_number(struct sqlite_writer *writer, uint32_t next)
 
 	(void)snprintf(text, sizeof(text), "%u", next); /* sized for it */
 	sqlite_bind_str(writer->statements[SQL_NUMBER_SET], 1, str_c(text));
-	return sqlite_run(writer->statements[SQL_NUMBER_SET]);
+	return sqlite_writer_step(writer->statements[SQL_NUMBER_SET]);
 }
 
 int sqlite_writer_write(struct sqlite_writer *writer, const struct live_set *set)
@@ -351,7 +355,9 @@ int sqlite_writer_write(struct sqlite_writer *writer, const struct live_set *set
 	     delivery = delivery->next)
 		if (delivery->replayed)
 			rc = sqlite_write_replay(writer, delivery);
-	for (size_t i = 0; rc == SQLITE_OK && i < set->app_count; i++) /* last: a deleted app's callbacks end here */
+	if (rc == SQLITE_OK)
+		rc = sqlite_writer_write_history(writer, set);
+	for (size_t i = 0; rc == SQLITE_OK && i < set->app_count; i++) /* last: what a deleted app leaves ends here */
 		rc = sqlite_write_app(writer, set->apps[i]);
 	if (rc == SQLITE_OK && set->app_number_used)
 		rc = sqlite_write_number(writer, set->app_number_next);

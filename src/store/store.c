@@ -143,6 +143,18 @@ int store_callback_list(struct store_reader *reader, struct arena *arena, const 
 	return reader->ops->callback_list(reader, arena, filter, limit, callbacks_out, count_out, next_out, err);
 }
 
+int store_audit_list(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+		     size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err)
+{
+	return reader->ops->audit_list(reader, arena, sdkappid, before_id, limit, audits_out, count_out, err);
+}
+
+int store_sample_list(struct store_reader *reader, uint32_t number, int64_t since_ms, size_t limit,
+		      struct store_sample *samples_out, size_t *count_out, struct error *err)
+{
+	return reader->ops->sample_list(reader, number, since_ms, limit, samples_out, count_out, err);
+}
+
 int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, struct str *chain_out,
 			  struct str *key_out, struct error *err)
 {

@@ -71,6 +71,25 @@ struct store_due {
 	int64_t due_ms;
 };
 
+/* A row of the audit log; see live/audit.h. */
+struct store_audit {
+	int64_t id; /* rises with every row, never used twice */
+	uint32_t sdkappid;
+	int64_t time_ms; /* wall clock */
+	struct str actor;
+	struct str client_ip;
+	struct str action;
+	struct str detail;
+};
+
+/* An app's rooms at the end of a minute in which their count changed; see live/sample.h. */
+struct store_sample {
+	int64_t minute_ms; /* wall clock, when the minute began */
+	uint64_t room_count;
+	uint64_t room_count_highest; /* in that minute */
+	uint32_t room_count_max;
+};
+
 /* Final callbacks whose event and last attempt are older than this may be removed; 0: never. Wall clock. */
 struct store_retention {
 	int64_t delivered_before_ms; /* superseded ones too */
@@ -85,9 +104,12 @@ struct store_retention {
 /* Fills the set: which apps and rooms exist, their configuration and state. Opens the transaction that commit or
  * abandon ends. On -1 nothing is open. Errors ERR_IO, ERR_BUSY. */
 MUST_CHECK int store_load(struct store *store, struct live_set *set, struct error *err);
-/* Writes the difference; returns 0 only when it is on disk. On -1 nothing was stored and the store goes on, except with
- * ERR_INTERNAL: then it is not known what was stored (a sync failed, the file is damaged), and the process must end so
- * that the next start recovers. Errors ERR_FULL, ERR_IO, ERR_INTERNAL. */
+#define STORE_AUDIT_DROP_MAX 8 /* ids, from the oldest row's on, that each new row looks at */
+/* Writes the difference; returns 0 only when it is on disk. With an audit row those of the oldest go that are older than
+ * set->audit_before_ms; with a sample those of its app that are older than set->sample_before_ms, but for the last of
+ * them, which tells the count from then on. On -1 nothing was stored and the store goes on, except with ERR_INTERNAL:
+ * then it is not known what was stored (a sync failed, the file is damaged), and the process must end so that the next
+ * start recovers. Errors ERR_FULL, ERR_IO, ERR_INTERNAL. */
 MUST_CHECK int store_commit(struct store *store, struct live_set *set, struct error *err);
 /* Ends the transaction without a change. */
 void store_abandon(struct store *store);
@@ -166,6 +188,14 @@ MUST_CHECK int store_callback_list(struct store_reader *reader, struct arena *ar
 				   const struct store_callback_filter *filter, size_t limit,
 				   struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
 				   struct error *err);
+/* Rows of the audit log with an id below `before_id` (INT64_MAX for the first page), newest first, at most `limit`; of
+ * one app, or of all when sdkappid is 0. */
+MUST_CHECK int store_audit_list(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+				size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
+/* The app's samples of minutes after `since_ms`, and the last one before, which tells the count there; in the order of
+ * time, at most `limit`. `number` is the app's. */
+MUST_CHECK int store_sample_list(struct store_reader *reader, uint32_t number, int64_t since_ms, size_t limit,
+				 struct store_sample *samples_out, size_t *count_out, struct error *err);
 /* Returns 1 with the app's client certificate and its key (in the arena), 0 when it has none, -1. */
 MUST_CHECK int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
 				     struct str *chain_out, struct str *key_out, struct error *err);

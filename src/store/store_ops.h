@@ -44,6 +44,10 @@ struct store_reader_ops {
 			     const struct store_callback_filter *filter, size_t limit,
 			     struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
 			     struct error *err);
+	int (*audit_list)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+			  size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
+	int (*sample_list)(struct store_reader *reader, uint32_t number, int64_t since_ms, size_t limit,
+			   struct store_sample *samples_out, size_t *count_out, struct error *err);
 	int (*certificate_get)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
 			       struct str *chain_out, struct str *key_out, struct error *err);
 };

@@ -272,6 +272,28 @@ static void check_history_callback(struct fixture *fixture, int64_t version)
 			 version >= 3);
 }
 
+/* From version 4 on one row of the audit log and one sample, and the minute that runs; before it none. */
+static void check_history_past(struct fixture *fixture, int64_t version)
+{
+	struct app_state state = fixture_app(fixture, APP).state;
+	struct store_audit audit;
+	struct store_sample sample;
+	struct error err;
+	size_t count;
+
+	assert_int_equal(store_audit_list(fixture->reader, &fixture->arena, APP, INT64_MAX, 1, &audit, &count, &err),
+			 0);
+	assert_int_equal(count, version >= 4);
+	if (count)
+		assert_true(audit.id == 7 && str_eq(audit.detail, STR("maximum 3")));
+	assert_int_equal(store_sample_list(fixture->reader, 2, 0, 1, &sample, &count, &err), 0);
+	assert_int_equal(count, version >= 4);
+	if (count)
+		assert_int_equal(sample.room_count, 2);
+	assert_int_equal(state.minute_ms, version >= 4 ? 120000 : 0);
+	assert_int_equal(state.minute_highest, version >= 4 ? 3 : 0);
+}
+
 /* history/N.sql is a store as a program with N schema steps left it: app 1400000001 with number 2, a maximum of 3,
  * rooms r0 to r2, and one waiting callback. Whoever adds step N + 1 leaves those files as they are. */
 static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
@@ -295,6 +317,7 @@ static void test_sqlite_opens_a_file_of_every_earlier_version(void **state)
 		assert_int_equal(fixture_app(old, APP).config.number, 2);
 		assert_true(store_id(old->store) == 0x0123456789abcdef);
 		check_history_callback(old, version);
+		check_history_past(old, version);
 		config = fixture_app(old, APP).config;
 		assert_true(str_eq(secret_reveal(app_key_newest(&config.keys)), STR("kkkkkkkk")));
 		check_history_room(old, version);

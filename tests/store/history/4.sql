@@ -1,0 +1,35 @@
+-- A store as a program with four schema steps left it; see test_sqlite.c. Never edit it.
+PRAGMA journal_mode = WAL;
+BEGIN;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('store_id', '0123456789abcdef'), ('app_number_next', '3'),
+  ('secret', '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff');
+CREATE TABLE apps (sdkappid INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE, create_ms INTEGER NOT NULL, room_count_max INTEGER NOT NULL, alert_mode TEXT NOT NULL, thresholds TEXT NOT NULL, rearm_margin INTEGER NOT NULL, step_percent INTEGER NOT NULL, keys TEXT NOT NULL, admins TEXT NOT NULL, callback_set INTEGER NOT NULL, callback_url TEXT NOT NULL, callback_commands INTEGER NOT NULL, callback_overwrite INTEGER NOT NULL, token_set INTEGER NOT NULL, token_enabled INTEGER NOT NULL, token TEXT NOT NULL, key_id_next INTEGER NOT NULL DEFAULT 2, accounts_required INTEGER NOT NULL DEFAULT 0, secrets TEXT NOT NULL DEFAULT '', secret_id_next INTEGER NOT NULL DEFAULT 1, signers TEXT NOT NULL DEFAULT '', signer_id_next INTEGER NOT NULL DEFAULT 1, certificate_set INTEGER NOT NULL DEFAULT 0, pause INTEGER NOT NULL DEFAULT 0, pause_ms INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE app_state (sdkappid INTEGER PRIMARY KEY, room_count INTEGER NOT NULL, room_sequence INTEGER NOT NULL, callback_sequence INTEGER NOT NULL, callback_pending INTEGER NOT NULL, alert_level INTEGER NOT NULL, failures INTEGER NOT NULL DEFAULT 0, failing_ms INTEGER NOT NULL DEFAULT 0, delivered_ms INTEGER NOT NULL DEFAULT 0, minute_ms INTEGER NOT NULL DEFAULT 0, minute_highest INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE rooms (id INTEGER PRIMARY KEY, number INTEGER NOT NULL, room_id TEXT NOT NULL, owner TEXT NOT NULL, create_ms INTEGER NOT NULL, visible INTEGER NOT NULL, info TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX rooms_by_name ON rooms (number, room_id);
+CREATE TABLE callbacks (id INTEGER PRIMARY KEY, sdkappid INTEGER NOT NULL, command INTEGER NOT NULL, threshold INTEGER NOT NULL, platform INTEGER NOT NULL, client_ip TEXT NOT NULL, body TEXT NOT NULL, event_ms INTEGER NOT NULL, state INTEGER NOT NULL, attempts INTEGER NOT NULL, due_ms INTEGER NOT NULL, attempt_ms INTEGER NOT NULL, http_status INTEGER NOT NULL, error TEXT NOT NULL, base_ms INTEGER, base_attempts INTEGER NOT NULL DEFAULT 0, replays INTEGER NOT NULL DEFAULT 0, log TEXT NOT NULL DEFAULT '') STRICT;
+CREATE INDEX callbacks_pending ON callbacks (sdkappid, due_ms) WHERE state = 0;
+CREATE TABLE room_items (room INTEGER NOT NULL, kind INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, until_s INTEGER NOT NULL, PRIMARY KEY (room, kind, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE accounts (number INTEGER NOT NULL, name TEXT NOT NULL, nick TEXT NOT NULL, face_url TEXT NOT NULL, create_ms INTEGER NOT NULL, PRIMARY KEY (number, name)) STRICT, WITHOUT ROWID;
+CREATE INDEX rooms_visible ON rooms (id) WHERE visible = 1;
+CREATE INDEX callbacks_alerts ON callbacks (sdkappid, threshold) WHERE threshold != 0;
+CREATE INDEX callbacks_ended ON callbacks (id) WHERE state >= 2;
+CREATE TABLE certificates (sdkappid INTEGER PRIMARY KEY, chain TEXT NOT NULL, key TEXT NOT NULL) STRICT;
+CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, sdkappid INTEGER NOT NULL, time_ms INTEGER NOT NULL, actor TEXT NOT NULL, client_ip TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
+CREATE INDEX audit_of_app ON audit (sdkappid);
+CREATE TABLE samples (number INTEGER NOT NULL, minute_ms INTEGER NOT NULL, room_count INTEGER NOT NULL, room_count_highest INTEGER NOT NULL, room_count_max INTEGER NOT NULL, PRIMARY KEY (number, minute_ms)) STRICT, WITHOUT ROWID;
+INSERT INTO apps VALUES (1400000001, 2, 1000, 3, 'edge', '70,90', 5, 10, '1 1000 0 kkkkkkkk', 'administrator', 1, 'http://127.0.0.1/', 32, 0, 1, 1, 'token', 2, 0, '1 1000 0 whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX', 2, '', 1, 1, 0, 0);
+INSERT INTO app_state VALUES (1400000001, 3, 3, 1, 1, 90, 2, 3000, 0, 120000, 3);
+INSERT INTO rooms VALUES (2199023255553, 2, 'r0', 'alice', 1000, 1, '{"Notice":""}');
+INSERT INTO rooms VALUES (2199023255554, 2, 'r1', 'alice', 1000, 1, '{"Notice":""}');
+INSERT INTO rooms VALUES (2199023255555, 2, 'r2', 'alice', 1000, 1, '{"Notice":""}');
+INSERT INTO room_items VALUES (2199023255553, 0, 'key', 'value', 0);
+INSERT INTO accounts VALUES (2, 'alice', '', '', 1000);
+INSERT INTO callbacks VALUES (2199023255553, 1400000001, 5, 90, 2, '203.0.113.9', '{"CallbackCommand":"Live.CallbackAfterCreateRoomReachingThreshold","Operator_Account":"alice","EventTime":1000,"CurRoomCount":3,"MaxRoomCount":3}', 1000, 0, 2, 5000, 4000, 503, 'HTTP status 503', NULL, 0, 0, '[{}]');
+INSERT INTO certificates VALUES (1400000001, 'chain', 'key');
+INSERT INTO audit VALUES (7, 1400000001, 1000, 'token', '203.0.113.9', 'app_create', 'maximum 3');
+INSERT INTO samples VALUES (2, 60000, 2, 2, 3);
+PRAGMA application_id = 0x48575452;
+PRAGMA user_version = 4;
+COMMIT;
