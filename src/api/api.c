@@ -149,6 +149,7 @@ void api_submit(struct api_request *request, enum command_type type, uint32_t sd
 	command->origin.operator_account = request->identifier;
 	command->origin.platform = request->platform;
 	command->origin.client_ip = request->client_ip;
+	command->origin.actor = request->actor;
 	command->origin.admin = request->route->access != API_CLIENT;
 	command->origin.wall_ms = clock_wall_ms();
 	command->origin.steady_ms = clock_steady_ms();
@@ -303,6 +304,7 @@ static int api_check_admin_token(struct api_request *request)
 	    str_eq_secret(str_slice(header, scheme.len, header.len), secret_reveal(request->api->admin_token))) {
 		request->identifier = STR(APP_SYSTEM_OPERATOR);
 		request->platform = HW_PLATFORM_RESTAPI;
+		request->actor = STR("token");
 		return 0;
 	}
 	api_answer(request, HW_NEEDS_ADMIN,

@@ -51,6 +51,7 @@ struct api_request {
 	const struct directory_entry *app; /* held until the answer */
 	struct str identifier;		   /* in the arena */
 	enum hw_platform platform;
+	struct str actor; /* of API_MANAGE: as the audit log names him; lives as long as the request */
 	/* filled for all */
 	struct str client_ip; /* in the arena */
 	json_t *body;	      /* an object; NULL for API_OPEN */
@@ -205,6 +206,8 @@ void api_manage_secret_rotate(struct api_request *request);
 void api_manage_secret_revoke(struct api_request *request);
 void api_manage_certificate_set(struct api_request *request);
 void api_manage_certificate_delete(struct api_request *request);
+void api_manage_app_history(struct api_request *request);
+void api_manage_audit_list(struct api_request *request);
 void api_manage_callback_list(struct api_request *request);
 void api_manage_callback_show(struct api_request *request);
 void api_manage_callback_replay(struct api_request *request);

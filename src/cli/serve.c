@@ -48,6 +48,8 @@ struct serve_settings {
 	bool supersede;
 	uint64_t keep_delivered;
 	uint64_t keep_failed;
+	uint64_t keep_audit;
+	uint64_t keep_samples;
 	char *on_fail;
 	char *on_unparsable;
 	char *log_level;
@@ -125,6 +127,10 @@ static const struct setting serve_rows[] = {
 		  "How long delivered and superseded callbacks are kept; 0 for ever."),
 	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
 		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_ROW("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
+		  "How long the audit log keeps who changed what; 0 for ever."),
+	SERVE_ROW("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
+		  "How long the history of each app's room count is kept, one row for each minute with a change."),
 	SERVE_ROW("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
 		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
 	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
@@ -266,6 +272,8 @@ static int serve_open_engine(struct serve *serve, struct error *err)
 		.keep_delivered_ms = serve->settings.keep_delivered,
 		.keep_failed_ms = serve->settings.keep_failed,
 		.prune_interval_ms = SERVE_PRUNE_MS,
+		.keep_audit_ms = serve->settings.keep_audit,
+		.keep_samples_ms = serve->settings.keep_samples,
 	};
 
 	return engine_open(&options, serve->store, &serve->engine, err);

@@ -260,6 +260,12 @@ static void engine_hint(const struct engine *engine, const struct live_set *set)
 			engine->hint(engine->hint_context, set->apps[i]->sdkappid, set->apps[i]->wake == WAKE_NOW);
 }
 
+/* What is older may be removed; 0: nothing. */
+static int64_t engine_limit_ms(uint64_t keep_ms, int64_t now_ms)
+{
+	return keep_ms && keep_ms < (uint64_t)now_ms ? now_ms - (int64_t)keep_ms : 0;
+}
+
 static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size_t count)
 {
 	struct live_set set;
@@ -269,6 +275,8 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 	for (struct engine_job *job = jobs; job; job = job->queue_next)
 		engine->commands[i++] = &job->command;
 	live_set_init(&set, &engine->arena, engine->hash_key, count);
+	set.audit_before_ms = engine_limit_ms(engine->options.keep_audit_ms, clock_wall_ms());
+	set.sample_before_ms = engine_limit_ms(engine->options.keep_samples_ms, clock_wall_ms());
 	failed = engine_execute(engine, &set, count) != 0;
 	engine_count_batch(engine, count, failed);
 	if (!failed)
@@ -276,11 +284,6 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 	engine_answer(jobs);
 	store_tidy(engine->store);
 	arena_reset(&engine->arena);
-}
-
-static int64_t engine_limit_ms(uint64_t keep_ms, int64_t now_ms)
-{
-	return keep_ms && keep_ms < (uint64_t)now_ms ? now_ms - (int64_t)keep_ms : 0;
 }
 
 /* Removes some of the callbacks that are too old. A failure costs nothing but their place: the next round tries again,

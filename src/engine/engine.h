@@ -18,6 +18,10 @@ struct engine_options {
 	uint64_t keep_delivered_ms; /* superseded ones too */
 	uint64_t keep_failed_ms;
 	uint64_t prune_interval_ms;
+	/* How long rows of the audit log, and samples of room counts, are kept; 0: for ever. Each new one removes a few
+	 * that are older. */
+	uint64_t keep_audit_ms;
+	uint64_t keep_samples_ms;
 };
 
 /* A command on its way. The submitter owns it and keeps it, and all that the command borrows, until `mail.run` is
