@@ -1,5 +1,6 @@
 """What the management API tells of the past: the history of a room count, and the audit log."""
 
+import sqlite3
 import time
 
 from clock import Clock
@@ -123,6 +124,24 @@ def test_history_over_minutes(make_backend, clock_shim, tmp_path):
     backend.restart(app)
     again = history(backend, Since=began - 3600_000, Points=110)["PointList"]
     assert {point["RoomCount"] for point in again} == {point["RoomCount"] for point in points}
+
+
+def test_what_is_older_than_it_is_kept_goes(make_backend, clock_shim, tmp_path):
+    clock = Clock(tmp_path / "shift")
+    backend = make_backend("--audit-keep", "2h", "--history-keep", "1h", start=False)
+    backend.environment |= clock.environment(clock_shim)
+    backend.start()
+    app = backend.app(SDKAPPID, MaxRoomCount=100)
+    for hour in range(5):
+        clock.set(hour * 3600)
+        app.create(f"r{hour}").ok()
+        backend.manage("app_set", {"SdkAppid": SDKAPPID, "MaxRoomCount": 101 + hour}).ok()
+    kept = [row["Detail"] for row in audits(backend)]
+    assert kept == ["maximum 104 -> 105", "maximum 103 -> 104"], "the one of two hours ago is a moment too old"
+    backend.stop()
+    with sqlite3.connect(backend.data / "highwater.db") as db:
+        kept = [row[0] for row in db.execute("SELECT room_count FROM samples ORDER BY minute_ms")]
+    assert kept == [4], "nothing within the hour but what runs, and the last one before it"
 
 
 def test_what_is_wrong_with_the_question(backend):
