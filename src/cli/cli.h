@@ -54,6 +54,7 @@ extern const struct cli_group cli_app_group;
 extern const struct cli_group cli_room_group;
 extern const struct cli_group cli_callback_group;
 extern const struct cli_group cli_doctor_group;
+extern const struct cli_group cli_audit_group;
 extern const struct cli_group cli_usersig_group;
 extern const struct cli_group cli_record_group;
 extern const struct cli_group cli_trigger_group;

@@ -1,9 +1,11 @@
 """What the management API tells of the past: the history of a room count, and the audit log."""
 
+import json
 import sqlite3
 import time
 
 from clock import Clock
+from conftest import run
 
 SDKAPPID = 1400000001
 
@@ -158,3 +160,22 @@ def test_what_is_wrong_with_the_question(backend):
         answer = backend.manage(command, body)
         assert answer.code == 100002 and answer.info, (command, body)
     assert backend.manage("app_history", {"SdkAppid": 9}).code == 70020
+
+
+def test_the_command_line_lists_what_was_changed(backend):
+    def run_cli(*arguments, status=0):
+        token = {"HIGHWATER_ADMIN_TOKEN_FILE": str(backend.data / "admin-token")}
+        ended = run(*arguments, "--server", f"http://127.0.0.1:{backend.port}", env=token)
+        assert ended.returncode == status, ended
+        return ended
+
+    app = backend.app(SDKAPPID, MaxRoomCount=10)
+    for maximum in range(20, 45):
+        backend.manage("app_set", {"SdkAppid": SDKAPPID, "MaxRoomCount": maximum}).ok()
+    shown = run_cli("audit").stdout.splitlines()
+    assert len(shown) == 22 and "maximum 43 -> 44" in shown[1] and shown[-1].startswith("There may be older ones")
+    every = run_cli("audit", "--limit", "100", "--app", str(SDKAPPID)).stdout.splitlines()
+    assert len(every) == 27 and "app_create" in every[-1] and app.key not in str(every)
+    assert json.loads(run_cli("audit", "--json", "--limit", "3").stdout)["AuditList"] == audits(backend, Count=3)
+    assert run_cli("audit", "--app", "9").stdout == "nothing was changed yet\n"
+    assert run_cli("audit", "--app", "x", status=2).stderr.startswith("highwater audit: --app")
