@@ -4,7 +4,7 @@
  * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), the
  * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in
  * the envelope, as with the vendor. */
-#include "api/request.h"
+#include "api/manage.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -295,23 +295,6 @@ static int api_check_rate(struct api_request *request)
 	return -1;
 }
 
-static int api_check_admin_token(struct api_request *request)
-{
-	struct str header = http_call_header(request->call, STR("authorization"));
-	struct str scheme = STR("Bearer ");
-
-	if (str_starts_with(header, scheme) &&
-	    str_eq_secret(str_slice(header, scheme.len, header.len), secret_reveal(request->api->admin_token))) {
-		request->identifier = STR(APP_SYSTEM_OPERATOR);
-		request->platform = HW_PLATFORM_RESTAPI;
-		request->actor = STR("token");
-		return 0;
-	}
-	api_answer(request, HW_NEEDS_ADMIN,
-		   "the management API needs the header \"Authorization: Bearer\" with the backend's admin token");
-	return -1;
-}
-
 static int api_check_body(struct api_request *request)
 {
 	struct error err;
@@ -335,6 +318,11 @@ static bool api_is_proxy(const struct api *api, struct str address)
 		if (str_eq(address, str_c(api->proxies[i])))
 			return true;
 	return false;
+}
+
+bool api_is_proxied(const struct api_request *request)
+{
+	return api_is_proxy(request->api, http_call_peer(request->call));
 }
 
 /* The one spelling of an address, as in the list of proxies. Returns 0, or -1 when it is none. */
@@ -376,12 +364,19 @@ static struct str api_client_ip(const struct api *api, struct http_call *call, s
 
 /* ---- entry ---- */
 
-static int api_check_request(struct api_request *request)
+/* Returns 0, or -1 when the request was answered. */
+static int api_check_caller(struct api_request *request)
 {
-	if (request->route->access == API_MANAGE ? api_check_admin_token(request)
-						 : api_check_query(request) || api_check_rate(request))
-		return -1;
-	return api_check_body(request);
+	switch (request->route->access) {
+	case API_MANAGE:
+	case API_MANAGE_SHOW:
+	case API_MANAGE_STREAM:
+		return manage_check_sender(request);
+	case API_SIGN_IN:
+		return 0;
+	default:
+		return api_check_query(request) || api_check_rate(request) ? -1 : 0;
+	}
 }
 
 void api_handle(void *context, struct http_call *call)
@@ -389,6 +384,7 @@ void api_handle(void *context, struct http_call *call)
 	struct api *api = context;
 	struct arena *arena = http_call_arena(call);
 	struct api_request *request = arena_new(arena, struct api_request);
+	bool stream;
 
 	if (str_starts_with(http_call_path(call), STR(API_CLIENT_PREFIX))) {
 		if (cors_preflight(api->cors, call))
@@ -410,12 +406,13 @@ void api_handle(void *context, struct http_call *call)
 		request->route->handle(request);
 		return;
 	}
-	if (!str_eq(http_call_method(call), STR("POST"))) {
-		api_answer(request, HW_BAD_HTTP, "the method must be POST");
+	stream = request->route->access == API_MANAGE_STREAM;
+	if (!str_eq(http_call_method(call), stream ? STR("GET") : STR("POST"))) {
+		api_answer(request, HW_BAD_HTTP, stream ? "the method must be GET" : "the method must be POST");
 		return;
 	}
 	request->client_ip = api_client_ip(api, call, arena);
-	if (api_check_request(request) == 0)
+	if (api_check_caller(request) == 0 && (stream || api_check_body(request) == 0))
 		request->route->handle(request);
 }
 
@@ -471,6 +468,9 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->engine = options->engine;
 	api->hook = options->hook;
 	api->admin_token = secret_of((struct str){mem_dup(token.ptr, token.len), token.len});
+	api->sessions = sessions_new(options->session_timeout_ms);
+	api->guesses = guesses_new(options->wrong_tokens_max);
+	api->tls = options->tls;
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
 	api->threads = api_threads_new(options->thread_count);
@@ -495,6 +495,8 @@ void api_close(struct api **api_ptr)
 	mem_wipe((void *)(uintptr_t)token.ptr, token.len); /* our own copy */
 	mem_free((void *)(uintptr_t)token.ptr);
 	api_threads_free(&api->threads, api->thread_count);
+	sessions_free(&api->sessions);
+	guesses_free(&api->guesses);
 	mem_free(api->proxies);
 	rate_free(&api->rate);
 	cors_close(&api->cors);

@@ -5,6 +5,9 @@
 #define MANAGE_PAGE_COUNT_MAX 100
 #define MANAGE_SECRET_BYTES 32 /* random bytes of a key or secret made here */
 
+/* Who sends it, and may they? Fills actor, identifier and platform. Returns 0, or -1 when the request was answered. */
+MUST_CHECK int manage_check_sender(struct api_request *request);
+
 /* "SdkAppid" of the body; -1 when the request was answered. */
 MUST_CHECK int manage_need_sdkappid(struct api_request *request, uint32_t *out);
 

@@ -6,7 +6,9 @@
  * everything; the request must not be touched afterwards. */
 #include "api/api.h"
 #include "api/cors.h"
+#include "api/guess.h"
 #include "api/rate.h"
+#include "api/session.h"
 #include "base/json.h"
 #include "base/log.h"
 
@@ -16,10 +18,13 @@
 #define API_REQUEST_ID_BYTES 72
 
 enum api_access {
-	API_ADMIN,  /* an app admin: UserSig of one of the app's admins */
-	API_CLIENT, /* an app user: UserSig of anybody of the app */
-	API_MANAGE, /* whoever runs the backend: the admin token */
-	API_OPEN,   /* anybody */
+	API_ADMIN,	   /* an app admin: UserSig of one of the app's admins */
+	API_CLIENT,	   /* an app user: UserSig of anybody of the app */
+	API_MANAGE,	   /* whoever runs the backend: the admin token, or a session and its guard */
+	API_MANAGE_SHOW,   /* the same without the guard: changes nothing */
+	API_MANAGE_STREAM, /* the same, by GET */
+	API_SIGN_IN,	   /* anybody: the handler looks at what is sent */
+	API_OPEN,	   /* anybody */
 };
 
 struct api_request;
@@ -93,6 +98,10 @@ void api_make_request_id(struct api_thread *thread, char out[API_REQUEST_ID_BYTE
 struct api_thread *api_request_thread(struct api_request *request);
 /* Of the log lines about refused requests. */
 struct log_limit *api_refusal_limit(struct api_thread *thread);
+/* The same of those about wrong admin tokens. */
+struct log_limit *api_guess_limit(struct api_thread *thread);
+/* Comes from one of the trusted proxies, so that its headers can be believed. */
+bool api_is_proxied(const struct api_request *request);
 
 /* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
  * is HW_OK and something was built. */
@@ -152,6 +161,9 @@ struct api {
 	struct engine *engine;
 	struct hook *hook;
 	struct secret admin_token; /* owned bytes */
+	struct sessions *sessions;
+	struct guesses *guesses;
+	bool tls;
 	char (*proxies)[HW_IP_BYTES_MAX + 1];
 	size_t proxy_count;
 	struct cors *cors;
@@ -195,6 +207,9 @@ void api_callback_get(struct api_request *request);
 void api_callback_delete(struct api_request *request);
 void api_token_set(struct api_request *request);
 void api_token_get(struct api_request *request);
+void api_manage_session_open(struct api_request *request);
+void api_manage_session_show(struct api_request *request);
+void api_manage_session_close(struct api_request *request);
 void api_manage_app_create(struct api_request *request);
 void api_manage_app_show(struct api_request *request);
 void api_manage_app_list(struct api_request *request);

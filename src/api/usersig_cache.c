@@ -31,6 +31,7 @@ struct api_thread {
 	struct hash_key hash_key;
 	struct usersig_entry *entries;
 	struct log_limit refusal_limit;
+	struct log_limit guess_limit;
 };
 
 struct api_thread *api_threads_new(unsigned count)
@@ -40,10 +41,16 @@ struct api_thread *api_threads_new(unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		threads[i].prng.state = random_u64();
 		threads[i].refusal_limit.interval_ms = 100;
+		threads[i].guess_limit.interval_ms = 1000;
 		threads[i].hash_key = hash_key_random();
 		threads[i].entries = mem_zalloc(USERSIG_CACHE_COUNT * sizeof(*threads[i].entries));
 	}
 	return threads;
+}
+
+struct log_limit *api_guess_limit(struct api_thread *thread)
+{
+	return &thread->guess_limit;
 }
 
 struct log_limit *api_refusal_limit(struct api_thread *thread)

@@ -48,6 +48,8 @@ struct serve_settings {
 	bool supersede;
 	uint64_t keep_delivered;
 	uint64_t keep_failed;
+	uint64_t session_timeout;
+	uint64_t wrong_tokens_max;
 	uint64_t keep_audit;
 	uint64_t keep_samples;
 	char *on_fail;
@@ -127,6 +129,12 @@ static const struct setting serve_rows[] = {
 		  "How long delivered and superseded callbacks are kept; 0 for ever."),
 	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
 		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_ROW("manage.session_timeout", SETTING_DURATION, session_timeout, "8h", 60 * SERVE_S, 7 * SERVE_DAY,
+		  "How long a browser stays signed in to the console without being used; a week at the most, used or "
+		  "not."),
+	SERVE_ROW("manage.wrong_tokens_max", SETTING_COUNT, wrong_tokens_max, "5", 0, 1000000,
+		  "Wrong admin tokens in a row after which an address must wait, up to 30 s for each further one; 0: "
+		  "no wait."),
 	SERVE_ROW("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
 		  "How long the audit log keeps who changed what; 0 for ever."),
 	SERVE_ROW("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
@@ -307,6 +315,9 @@ static int serve_open_server(struct serve *serve, struct error *err)
 	const struct api_options api = {
 		.engine = serve->engine,
 		.hook = serve->hook,
+		.tls = serve->settings.http.cert_file[0] != '\0',
+		.session_timeout_ms = serve->settings.session_timeout,
+		.wrong_tokens_max = serve->settings.wrong_tokens_max,
 		.admin_token = secret_of(buf_str(&serve->token)),
 		.trusted_proxies = serve->settings.trusted_proxies,
 		.client_origins = serve->settings.client_origins,

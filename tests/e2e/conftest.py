@@ -146,7 +146,9 @@ class Process:
 
 
 # Tests call faster than the rates allow, and use room ids again at once.
-RATES_OFF = tuple("--rate-api 0 --rate-slow 0 --rate-list 0 --rate-client 0 --rate-room-id 0ms".split())
+RATES_OFF = tuple(
+    "--rate-api 0 --rate-slow 0 --rate-list 0 --rate-client 0 --rate-room-id 0ms --manage-wrong-tokens-max 0".split()
+)
 
 
 LOOPBACK = ("--callback-allowed-addresses", "127.0.0.0/8")  # where the receivers of the tests are

@@ -94,6 +94,8 @@ class Bench:
         body = {name: self.pair[name] if EXAMPLE in str(value) else value for name, value in body.items()}
         if body.get("WebhookId") == NEWEST:
             body["WebhookId"] = self.backend.callbacks()[0]["WebhookId"]
+        if body.get("Token") == "ADMIN-TOKEN":
+            body["Token"] = self.backend.token
         return body
 
     def send(self, operation, body, entry=None):
@@ -106,6 +108,8 @@ class Bench:
         elif operation.scheme() == "adminToken":
             token = entry.get("token", self.backend.token)
             headers = {"Authorization": f"Bearer {token}"} if token else {}
+        elif operation.scheme() == "csrfHeader":
+            headers = {"Highwater-Csrf": "1"}
         kind, reply = self.exchange(entry.get("method", operation.method), path, body, headers)
         self.learn(operation, body, reply)
         return kind, reply
