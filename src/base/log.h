@@ -1,6 +1,6 @@
 #pragma once
-/* Log lines in logfmt on one descriptor: time, level, event, then fields. One write per line, so lines of several
- * threads never mix. A line longer than 4 KiB is cut. Threads: any. */
+/* Log lines on one descriptor, in logfmt or as JSON objects: time, level, event, then fields. One write per line, so
+ * lines of several threads never mix. A line longer than 4 KiB is cut before a field. Threads: any. */
 #include "base/str.h"
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_OFF };
@@ -26,6 +26,11 @@ struct log_field {
 void log_setup(int fd, enum log_level level);
 /* "debug", "info", "warn", "error", "off". Returns 0, or -1 for another word. */
 MUST_CHECK int log_level_parse(struct str word, enum log_level *out);
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
+/* Before any thread starts. Default: logfmt. */
+void log_set_format(enum log_format format);
+/* "logfmt", "json". Returns 0, or -1 for another word. */
+MUST_CHECK int log_format_parse(struct str word, enum log_format *out);
 bool log_enabled(enum log_level level);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, size_t count);

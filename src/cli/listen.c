@@ -143,7 +143,7 @@ static int listen_run_server(struct listen *listen)
 	struct error err;
 	int exit;
 
-	service_prepare(LOG_LEVEL_ERROR);
+	service_prepare(&(struct service_log_choice){LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT});
 	exit = listen_make_receiver(listen);
 	if (exit == CLI_DONE && listen_open(listen, &err))
 		exit = cli_fail(listen->line, err.class == ERR_INVALID ? CLI_USAGE : CLI_IO, "%s", err.text);

@@ -27,7 +27,7 @@ struct receive_settings {
 	struct receive_sinks_settings sinks;
 	char *status_listen;
 	char *status_port_file;
-	char *log_level;
+	struct service_log log;
 };
 
 #define RECEIVE_STATUS_CONNECTIONS_MAX 100
@@ -52,13 +52,13 @@ static const struct setting receive_rows[] = {
 	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},
 	{"status.port_file", SETTING_TEXT, offsetof(struct receive_settings, status_port_file), "", 0, 4000,
 	 "File that gets that port's number when everything is ready; removed at a clean stop."},
-	SERVICE_LOG_ROW(receive_settings),
+	SERVICE_LOG_ROWS(receive_settings),
 };
 
 struct receiver {
 	struct receive_settings settings;
 	struct receive_trust trust;
-	enum log_level log_level;
+	struct service_log_choice log;
 	struct log_limit output_limit;
 	struct buf line; /* the recording thread's */
 	struct receive *receive;
@@ -75,7 +75,7 @@ static int receiver_check(void *target, struct error *err)
 	return service_http_check(&settings->http, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
-			       service_log_check(settings->log_level, &receiver->log_level, err)
+			       service_log_check(&settings->log, &receiver->log, err)
 		       ? -1
 		       : 0;
 }
@@ -191,7 +191,7 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
-	service_prepare(receiver->log_level);
+	service_prepare(&receiver->log);
 	receiver->output_limit.interval_ms = 1000;
 	receive_trust_warn(&receiver->trust);
 	if (receiver_open(receiver, err))

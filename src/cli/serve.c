@@ -54,7 +54,7 @@ struct serve_settings {
 	uint64_t keep_samples;
 	char *on_fail;
 	char *on_unparsable;
-	char *log_level;
+	struct service_log log;
 };
 
 #define SERVE_ROW(name, type, field, fallback, min, max, help)                                                         \
@@ -143,14 +143,14 @@ static const struct setting serve_rows[] = {
 		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
 	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
 		  "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
-	SERVICE_LOG_ROW(serve_settings),
+	SERVICE_LOG_ROWS(serve_settings),
 };
 
 struct serve {
 	struct serve_settings settings;
 	struct verdict_policy verdict;
 	struct guard guard;
-	enum log_level log_level;
+	struct service_log_choice log;
 	struct buf token; /* secret */
 	struct store *store;
 	struct engine *engine;
@@ -201,7 +201,7 @@ static int serve_check(void *target, struct error *err)
 			       serve_choice("callback.on_fail", settings->on_fail, &serve->verdict.on_fail, err) ||
 			       serve_choice("callback.on_unparsable", settings->on_unparsable,
 					    &serve->verdict.on_unparsable, err) ||
-			       service_log_check(settings->log_level, &serve->log_level, err)
+			       service_log_check(&settings->log, &serve->log, err)
 		       ? -1
 		       : 0;
 }
@@ -377,7 +377,7 @@ static void serve_close(struct serve *serve)
 
 static int serve_run_service(struct serve *serve, struct error *err)
 {
-	service_prepare(serve->log_level);
+	service_prepare(&serve->log);
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
 	service_wait_signal();

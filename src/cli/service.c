@@ -172,11 +172,13 @@ int service_http_check(const struct service_http *http, struct error *err)
 		       : 0;
 }
 
-int service_log_check(const char *level, enum log_level *out, struct error *err)
+int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err)
 {
-	if (log_level_parse(str_c(level), out))
+	if (log_level_parse(str_c(log->level), &out->level))
 		return error_set(err, ERR_INVALID, "log.level: \"%s\" is none of debug, info, warn, error and off",
-				 level);
+				 log->level);
+	if (log_format_parse(str_c(log->format), &out->format))
+		return error_set(err, ERR_INVALID, "log.format: \"%s\" is neither logfmt nor json", log->format);
 	return 0;
 }
 
@@ -209,13 +211,14 @@ static void service_stop_signals(sigset_t *out)
 	sigaddset(out, SIGINT);
 }
 
-void service_prepare(enum log_level level)
+void service_prepare(const struct service_log_choice *log)
 {
 	struct rlimit limit;
 	sigset_t signals;
 	int rc;
 
-	log_setup(STDERR_FILENO, level);
+	log_setup(STDERR_FILENO, log->level);
+	log_set_format(log->format);
 	(void)prctl(PR_SET_NAME, "highwater"); /* a child of the demonstration runs as "exe" else; cannot fail */
 	service_stop_signals(&signals);
 	rc = pthread_sigmask(SIG_BLOCK, &signals, NULL);

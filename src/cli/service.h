@@ -92,10 +92,27 @@ struct service_http {
 			600 * 1000, "How long a stop waits for requests that are under way."                           \
 	}
 
-#define SERVICE_LOG_ROW(target)                                                                                        \
+/* The part of a settings struct for the log, and what it means. */
+struct service_log {
+	char *level;
+	char *format;
+};
+struct service_log_choice {
+	enum log_level level;
+	enum log_format format;
+};
+
+#define SERVICE_LOG_ROWS(target)                                                                                       \
+	{"log.level",                                                                                                  \
+	 SETTING_TEXT,                                                                                                 \
+	 offsetof(struct target, log.level),                                                                           \
+	 "info",                                                                                                       \
+	 2,                                                                                                            \
+	 5,                                                                                                            \
+	 "Which lines are logged: debug, info, warn, error or off."},                                                  \
 	{                                                                                                              \
-		"log.level", SETTING_TEXT, offsetof(struct target, log_level), "info", 2, 5,                           \
-			"Which lines are logged: debug, info, warn, error or off."                                     \
+		"log.format", SETTING_TEXT, offsetof(struct target, log.format), "logfmt", 1, 16,                      \
+			"How log lines are written: logfmt (key=value), or json, an object each."                      \
 	}
 
 struct service {
@@ -116,7 +133,7 @@ MUST_CHECK bool service_configure(const struct service *service, int argc, char 
 
 /* For `check`. */
 MUST_CHECK int service_http_check(const struct service_http *http, struct error *err);
-MUST_CHECK int service_log_check(const char *level, enum log_level *out, struct error *err);
+MUST_CHECK int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err);
 /* Fails, naming the setting, when a file is named and cannot be read. */
 MUST_CHECK int service_file_check(const char *setting, const char *path, struct error *err);
 
@@ -125,7 +142,7 @@ struct http_server_options service_http_options(const struct service_http *http)
 
 /* Before any thread starts: sends the log to standard error, blocks SIGTERM and SIGINT, ignores SIGPIPE, takes as many
  * descriptors as allowed. */
-void service_prepare(enum log_level level);
+void service_prepare(const struct service_log_choice *log);
 /* Waits for SIGTERM or SIGINT and logs "stopping". From then on a further one ends the process at once. */
 void service_wait_signal(void);
 

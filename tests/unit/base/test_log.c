@@ -159,6 +159,58 @@ static void test_log_cut_line_of_every_length_keeps_quotes_even(void **state)
 	}
 }
 
+/* The same lines as objects: what is written before the first field is checked for its form. */
+static const char *json_line(struct capture *capture)
+{
+	ssize_t got = pread(capture->fd, capture->text, sizeof(capture->text) - 1, 0);
+
+	assert_true(got > 40);
+	capture->text[got] = '\0';
+	assert_memory_equal(capture->text, "{\"time\":\"20", 11);
+	assert_memory_equal(capture->text + 32, "Z\",", 3);
+	return capture->text + 35;
+}
+
+static void test_log_json_writes_typed_fields_and_escapes(void **state)
+{
+	struct capture *capture = *state;
+
+	log_set_format(LOG_FORMAT_JSON);
+	log_event(LOG_LEVEL_WARN, "thing_happened", LOG_STR("room", STR("r1")), LOG_I64("delta", -5),
+		  LOG_U64("big", UINT64_MAX), LOG_STR("forged", STR("x\",\"level\":\"error\"}\n{")),
+		  LOG_STR("bytes", STR("a\xff")), LOG_STR("none", STR("")));
+	assert_string_equal(json_line(capture),
+			    "\"level\":\"warn\",\"event\":\"thing_happened\",\"room\":\"r1\",\"delta\":-5,"
+			    "\"big\":18446744073709551615,\"forged\":\"x\\\",\\\"level\\\":\\\"error\\\"}\\n{\","
+			    "\"bytes\":\"(not UTF-8)\",\"none\":\"\"}\n");
+	log_set_format(LOG_FORMAT_LOGFMT);
+}
+
+static void test_log_json_cut_line_is_an_object_still(void **state)
+{
+	struct capture *capture = *state;
+	char *text = filled(5000, 'x');
+
+	log_set_format(LOG_FORMAT_JSON);
+	log_event(LOG_LEVEL_INFO, "e", LOG_I64("before", 1), LOG_C("long", text), LOG_I64("after", 2));
+	free(text);
+	assert_string_equal(json_line(capture), "\"level\":\"info\",\"event\":\"e\",\"before\":1,\"cut\":true}\n");
+	log_set_format(LOG_FORMAT_LOGFMT);
+}
+
+static void test_log_format_parse(void **state)
+{
+	enum log_format format = LOG_FORMAT_JSON;
+
+	(void)state;
+	assert_int_equal(log_format_parse(STR("logfmt"), &format), 0);
+	assert_int_equal(format, LOG_FORMAT_LOGFMT);
+	assert_int_equal(log_format_parse(STR("json"), &format), 0);
+	assert_int_equal(format, LOG_FORMAT_JSON);
+	assert_int_equal(log_format_parse(STR("JSON"), &format), -1);
+	assert_int_equal(log_format_parse(STR(""), &format), -1);
+}
+
 static void test_log_level_parse(void **state)
 {
 	static const char *const words[] = {"debug", "info", "warn", "error", "off"};
@@ -198,6 +250,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_log_writes_typed_fields, capture_setup, capture_teardown),
 		cmocka_unit_test_setup_teardown(test_log_escapes_values, capture_setup, capture_teardown),
+		cmocka_unit_test_setup_teardown(test_log_json_writes_typed_fields_and_escapes, capture_setup,
+						capture_teardown),
+		cmocka_unit_test_setup_teardown(test_log_json_cut_line_is_an_object_still, capture_setup,
+						capture_teardown),
+		cmocka_unit_test(test_log_format_parse),
 		cmocka_unit_test_setup_teardown(test_log_respects_the_level, capture_setup, capture_teardown),
 		cmocka_unit_test_setup_teardown(test_log_writes_an_event_without_fields, capture_setup,
 						capture_teardown),
