@@ -26,14 +26,17 @@ enum cli_exit {
 
 struct cli_line;
 
+/* A bit for each option, see options.h: more than 64. */
+__extension__ typedef unsigned __int128 option_mask;
+
 struct cli_command {
 	const char *group;     /* first word: "app" */
 	const char *name;      /* second word: "create"; "" when the group is the command */
 	const char *arguments; /* as the usage line shows them: "[SDKAPPID]" */
 	unsigned argument_min;
 	unsigned argument_max;
-	uint64_t options;  /* OPTION_BIT of each that it takes */
-	uint64_t required; /* of those, the ones that must be given */
+	option_mask options;  /* OPTION_BIT of each that it takes */
+	option_mask required; /* of those, the ones that must be given */
 	const char *summary;
 	const char *details; /* more lines for --help, or "" */
 	int (*run)(const struct cli_line *line);
@@ -55,6 +58,7 @@ extern const struct cli_group cli_room_group;
 extern const struct cli_group cli_callback_group;
 extern const struct cli_group cli_doctor_group;
 extern const struct cli_group cli_audit_group;
+extern const struct cli_group cli_store_group;
 extern const struct cli_group cli_usersig_group;
 extern const struct cli_group cli_record_group;
 extern const struct cli_group cli_trigger_group;

@@ -142,10 +142,12 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_LISTEN] = {"listen", "ADDRESS", OPTION_TEXT, 0, 0, NULL, "127.0.0.1:8081",
 			   "Address and port to listen on; port 0 takes a free one."},
 	[OPTION_FORWARD] = {"forward", "URL", OPTION_TEXT, 0, 0, NULL, "", "Pass each callback on to this URL."},
+	[OPTION_DATA_DIR] = {"data-dir", "FOLDER", OPTION_TEXT, 0, 0, "HIGHWATER_DATA_DIR", "./highwater-data",
+			     "The server's data folder."},
 	[OPTION_RESEND] = {"resend", "ID|all", OPTION_TEXT, 0, 0, NULL, "",
 			   "Pass on what is in the record: one by its number or webhook-id, or all."},
 };
-static_assert(OPTION_COUNT <= 64, "a mask of options has 64 bits");
+static_assert(OPTION_COUNT <= 128, "a mask of options has 128 bits");
 
 /* ---- values ---- */
 

@@ -71,10 +71,11 @@ enum option_id {
 	OPTION_LISTEN,
 	OPTION_FORWARD,
 	OPTION_RESEND,
-	OPTION_COUNT /* at most 64, the bits of a mask */
+	OPTION_DATA_DIR,
+	OPTION_COUNT /* at most 128, the bits of a mask */
 };
 
-#define OPTION_BIT(id) (UINT64_C(1) << (id))
+#define OPTION_BIT(id) ((option_mask)1 << (id))
 #define OPTIONS_ARGUMENT_COUNT_MAX 2
 
 struct option_value {

@@ -245,6 +245,20 @@ int memory_waiting_each(struct store_reader *base, void (*each)(void *context, u
 	return 0;
 }
 
+int memory_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t *count_out, struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	uint64_t count = 0;
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	for (size_t i = 0; i < store->callback_count; i++)
+		count += store->callbacks[i]->state == CALLBACK_WAITING && store->callbacks[i]->sdkappid == sdkappid;
+	pthread_rwlock_unlock(&store->lock);
+	*count_out = count;
+	return 0;
+}
+
 int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err)
 {

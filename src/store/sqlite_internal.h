@@ -200,6 +200,7 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	  "FROM waiting WHERE waiting.sdkappid NOT NULL) "                                                             \
 	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
 	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
+	X(SQL_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = ?1")                       \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \

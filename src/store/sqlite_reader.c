@@ -147,9 +147,11 @@ static int sqlite_account_get(struct store_reader *base, struct arena *arena, ui
 	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
 }
 
-static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
+/* Of a statement that counts what belongs to one number. */
+static int sqlite_count(struct store_reader *base, enum sqlite_read_statement which, uint32_t number,
+			uint64_t *count_out, struct error *err)
 {
-	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_COUNT, 1, (const int64_t[]){number});
+	sqlite3_stmt *statement = sqlite_query(base, which, 1, (const int64_t[]){number});
 	int rc = sqlite3_step(statement);
 	uint64_t count = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
 
@@ -157,6 +159,16 @@ static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_
 		return -1;
 	*count_out = count;
 	return 0;
+}
+
+static int sqlite_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
+{
+	return sqlite_count(base, SQL_ROOM_COUNT, number, count_out, err);
+}
+
+static int sqlite_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t *count_out, struct error *err)
+{
+	return sqlite_count(base, SQL_WAITING_COUNT, sdkappid, count_out, err);
 }
 
 static int sqlite_certificate_get(struct store_reader *base, struct arena *arena, uint32_t sdkappid,
@@ -200,6 +212,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.account_get = sqlite_account_get,
 	.room_count = sqlite_room_count,
 	.waiting_each = sqlite_waiting_each,
+	.waiting_count = sqlite_waiting_count,
 	.callback_next = sqlite_callback_next,
 	.callback_due = sqlite_callback_due,
 	.callback_get = sqlite_callback_get,

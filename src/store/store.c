@@ -111,6 +111,11 @@ int store_waiting_each(struct store_reader *reader, void (*each)(void *context, 
 	return reader->ops->waiting_each(reader, each, context, err);
 }
 
+int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err)
+{
+	return reader->ops->waiting_count(reader, sdkappid, count_out, err);
+}
+
 int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			struct store_callback *callback_out, struct error *err)
 {

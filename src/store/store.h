@@ -167,6 +167,9 @@ MUST_CHECK int store_room_count(struct store_reader *reader, uint32_t number, ui
 MUST_CHECK int store_waiting_each(struct store_reader *reader,
 				  void (*each)(void *context, uint32_t sdkappid, uint32_t failures), void *context,
 				  struct error *err);
+/* Counts the app's waiting callbacks, for checks against the counter. Cost grows with their number. */
+MUST_CHECK int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out,
+				   struct error *err);
 /* The app's first waiting callback with due_ms 0 and an id above `after_id`. Returns 1 with it (text in the arena, log
  * included), 0 when there is none, -1. */
 MUST_CHECK int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
@@ -214,3 +217,15 @@ struct store_sqlite_options {
  * one and files of other programs. Errors ERR_BUSY (in use), ERR_INVALID (not ours, newer), ERR_IO, ERR_FULL. */
 MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
 				 struct error *err);
+
+/* ---- the SQLite store's file, beside a server that may be using it (one of this program's schema version) ---- */
+
+/* A reader that sees the moment of its opening, however long it is used; the server's log cannot be emptied meanwhile. No
+ * store is opened: close it with store_reader_close. Errors ERR_INVALID (not ours, another schema version), ERR_IO. */
+MUST_CHECK int store_sqlite_look(const char *path, struct store_reader **reader_out, struct error *err);
+/* Looks at every page. Returns 1 when all is sound, 0 with a sentence in `finding` when not, -1. */
+MUST_CHECK int store_sqlite_verify(const char *path, char *finding, size_t size, struct error *err);
+/* Copies one moment of the file to `to`, which must not exist: mode 0600, whole or not there, synced. With `new_id` the
+ * copy gets a store_id of its own, so that no event of it can be taken for one that the original made later; its
+ * waiting callbacks get new ids by that. Errors ERR_INVALID (exists, not ours), ERR_FULL, ERR_IO. */
+MUST_CHECK int store_sqlite_copy(const char *path, const char *to, bool new_id, struct error *err);

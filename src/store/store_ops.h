@@ -32,6 +32,7 @@ struct store_reader_ops {
 	int (*waiting_each)(struct store_reader *reader,
 			    void (*each)(void *context, uint32_t sdkappid, uint32_t failures), void *context,
 			    struct error *err);
+	int (*waiting_count)(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err);
 	int (*callback_next)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			     struct store_callback *callback_out, struct error *err);
 	int (*callback_due)(struct store_reader *reader, uint32_t sdkappid, size_t limit, struct store_due *due_out,

@@ -562,10 +562,37 @@ static void test_store_list_looks_at_a_bounded_number_of_rows(void **state)
 	assert_int_equal(next, 0);
 }
 
+static uint64_t waiting_count(struct fixture *fixture, uint32_t sdkappid)
+{
+	struct error err;
+	uint64_t count;
+
+	assert_int_equal(store_waiting_count(fixture->reader, sdkappid, &count, &err), 0);
+	return count;
+}
+
+static void test_store_counts_what_waits_of_one_app(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture_add_app(fixture->store, APP, 1);
+	fixture_add_app(fixture->store, APP + 1, 1);
+	fixture_add_callbacks(fixture->store, APP, 5, 1000);
+	fixture_add_callbacks(fixture->store, APP + 1, 2, 1000);
+	assert_int_equal(waiting_count(fixture, APP), 5);
+	assert_int_equal(fixture_run(fixture->store, world_mark(APP, app_id_make(1, 1), DELIVERY_DELIVERED)), HW_OK);
+	assert_int_equal(fixture_run(fixture->store, world_mark(APP, app_id_make(1, 2), DELIVERY_RETRY)), HW_OK);
+	assert_int_equal(waiting_count(fixture, APP), 4);
+	assert_int_equal(waiting_count(fixture, APP), fixture_app(fixture, APP).state.callback_pending);
+	assert_int_equal(waiting_count(fixture, APP + 1), 2);
+	assert_int_equal(waiting_count(fixture, APP + 2), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(test_store_callback_comes_back_in_every_field),
+		WITH_STORE(test_store_counts_what_waits_of_one_app),
 		WITH_STORE(test_store_marks_come_back_in_every_field),
 		WITH_STORE(test_store_mark_without_a_log_keeps_what_there_is),
 		WITH_STORE(test_store_mark_of_a_final_row_changes_nothing),
