@@ -29,19 +29,24 @@ static int callbacks_parse_commands(struct api_request *request, uint32_t *comma
 	return 0;
 }
 
-void api_callback_set(struct api_request *request)
+int api_need_callback(struct api_request *request, const char *url_key)
 {
 	struct command *command = &request->job.command;
 	const char *fault;
 
-	if (api_need_str(request, request->body, "Url", 1, HW_CALLBACK_URL_BYTES_MAX, &command->u.callback.url))
-		return;
+	if (api_need_str(request, request->body, url_key, 1, HW_CALLBACK_URL_BYTES_MAX, &command->u.callback.url))
+		return -1;
 	fault = hw_callback_url_check(command->u.callback.url.ptr, command->u.callback.url.len);
 	if (fault) {
-		api_refuse_with(request, HW_BAD_PARAMETER, "Url: %s", fault);
-		return;
+		api_refuse_with(request, HW_BAD_PARAMETER, "%s: %s", url_key, fault);
+		return -1;
 	}
-	if (callbacks_parse_commands(request, &command->u.callback.commands) == 0)
+	return callbacks_parse_commands(request, &command->u.callback.commands);
+}
+
+void api_callback_set(struct api_request *request)
+{
+	if (api_need_callback(request, "Url") == 0)
 		api_submit(request, (enum command_type)request->route->command, request->app->config.sdkappid,
 			   api_command_done);
 }
@@ -83,20 +88,25 @@ void api_callback_delete(struct api_request *request)
 	api_submit(request, COMMAND_CALLBACK_DELETE, request->app->config.sdkappid, api_command_done);
 }
 
-void api_token_set(struct api_request *request)
+int api_take_token(struct api_request *request, struct token_change *change)
 {
-	struct command *command = &request->job.command;
-	int has_token = api_take_str(request, request->body, "Token", 1, HW_TOKEN_BYTES_MAX, &command->u.token.token);
+	int has_token = api_take_str(request, request->body, "Token", 1, HW_TOKEN_BYTES_MAX, &change->token);
 	int has_enabled;
 
 	if (has_token < 0)
-		return;
-	has_enabled = api_take_bool(request, request->body, "IsTokenEnable", &command->u.token.enabled);
+		return -1;
+	has_enabled = api_take_bool(request, request->body, "IsTokenEnable", &change->enabled);
 	if (has_enabled < 0)
-		return;
-	command->u.token.has_token = has_token == 1;
-	command->u.token.has_enabled = has_enabled == 1;
-	api_submit(request, COMMAND_TOKEN_SET, request->app->config.sdkappid, api_command_done);
+		return -1;
+	change->has_token = has_token == 1;
+	change->has_enabled = has_enabled == 1;
+	return 0;
+}
+
+void api_token_set(struct api_request *request)
+{
+	if (api_take_token(request, &request->job.command.u.token) == 0)
+		api_submit(request, COMMAND_TOKEN_SET, request->app->config.sdkappid, api_command_done);
 }
 
 void api_token_get(struct api_request *request)

@@ -518,3 +518,30 @@ void api_manage_callback_test(struct api_request *request)
 	if (manage_need_sdkappid(request, &sdkappid) == 0)
 		api_submit(request, COMMAND_CALLBACK_TEST, sdkappid, callbacks_tested);
 }
+
+/* ---- where they go ---- */
+
+/* URL, switches and token in one commit, whatever was there. A token that is given is switched on unless the call says
+ * otherwise. */
+void api_manage_callback_set(struct api_request *request)
+{
+	struct command *command = &request->job.command;
+	struct token_change *token = &command->u.callback.token;
+	uint32_t sdkappid;
+
+	if (manage_need_sdkappid(request, &sdkappid) || api_need_callback(request, "CallbackUrl") ||
+	    api_take_token(request, token))
+		return;
+	if (token->has_token && !token->has_enabled)
+		token->has_enabled = token->enabled = true;
+	command->u.callback.replace = true;
+	api_submit(request, COMMAND_CALLBACK_SET, sdkappid, api_command_done);
+}
+
+void api_manage_callback_clear(struct api_request *request)
+{
+	uint32_t sdkappid;
+
+	if (manage_need_sdkappid(request, &sdkappid) == 0)
+		api_submit(request, COMMAND_CALLBACK_DELETE, sdkappid, api_command_done);
+}

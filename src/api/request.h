@@ -173,6 +173,10 @@ struct api {
 	uint64_t body_bytes_max;
 };
 
+/* URL (of that field) and CallbackCommandList of the body, into the request's command. -1 when answered. */
+MUST_CHECK int api_need_callback(struct api_request *request, const char *url_key);
+/* Token and IsTokenEnable of the body. -1 when answered. */
+MUST_CHECK int api_take_token(struct api_request *request, struct token_change *change);
 /* The words of the commands whose switch is on, as a JSON array. */
 void api_append_callback_commands(struct buf *out, uint32_t commands);
 
@@ -223,6 +227,8 @@ void api_manage_certificate_set(struct api_request *request);
 void api_manage_certificate_delete(struct api_request *request);
 void api_manage_app_history(struct api_request *request);
 void api_manage_audit_list(struct api_request *request);
+void api_manage_callback_set(struct api_request *request);
+void api_manage_callback_clear(struct api_request *request);
 void api_manage_callback_list(struct api_request *request);
 void api_manage_callback_show(struct api_request *request);
 void api_manage_callback_replay(struct api_request *request);

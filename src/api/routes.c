@@ -66,6 +66,8 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/app_certificate_delete", API_MANAGE, api_manage_certificate_delete, 0, RATE_NONE},
 	{"/manage/v1/app_history", API_MANAGE, api_manage_app_history, 0, RATE_NONE},
 	{"/manage/v1/audit_list", API_MANAGE, api_manage_audit_list, 0, RATE_NONE},
+	{"/manage/v1/callback_set", API_MANAGE, api_manage_callback_set, 0, RATE_NONE},
+	{"/manage/v1/callback_clear", API_MANAGE, api_manage_callback_clear, 0, RATE_NONE},
 	{"/manage/v1/callback_list", API_MANAGE, api_manage_callback_list, 0, RATE_NONE},
 	{"/manage/v1/callback_show", API_MANAGE, api_manage_callback_show, 0, RATE_NONE},
 	{"/manage/v1/callback_replay", API_MANAGE, api_manage_callback_replay, 0, RATE_NONE},

@@ -17,7 +17,7 @@
 
 static int stores_fail(const struct cli_line *line, const struct error *err)
 {
-	int exit = err->class == ERR_INVALID ? CLI_USAGE : CLI_IO;
+	enum cli_exit exit = err->class == ERR_INVALID ? CLI_USAGE : CLI_IO;
 
 	return cli_fail(line, exit, "%s", err->text);
 }

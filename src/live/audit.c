@@ -188,6 +188,15 @@ static void audit_secret_revoke(struct buf *out, const struct audit_change *chan
 		   change->command->u.secret_revoke.id);
 }
 
+static void audit_token(struct buf *out, const struct token_change *token, const struct audit_change *change)
+{
+	if (token->has_token) {
+		audit_part(out);
+		buf_append_c(out, "token given");
+	}
+	audit_switch(out, "Sign", change->before->token_enabled, change->after->token_enabled);
+}
+
 static void audit_callback_set(struct buf *out, const struct audit_change *change)
 {
 	const struct app_config *before = change->before;
@@ -206,6 +215,7 @@ static void audit_callback_set(struct buf *out, const struct audit_change *chang
 		buf_append_c(out, "switched on ");
 		audit_append_commands(out, after->callback_commands);
 	}
+	audit_token(out, &change->command->u.callback.token, change);
 	if (out->len == 0)
 		buf_append_c(out, "nothing changed");
 }
@@ -222,9 +232,7 @@ static void audit_callback_delete(struct buf *out, const struct audit_change *ch
 
 static void audit_token_set(struct buf *out, const struct audit_change *change)
 {
-	if (change->command->u.token.has_token)
-		buf_append_c(out, "token given");
-	audit_switch(out, "Sign", change->before->token_enabled, change->after->token_enabled);
+	audit_token(out, &change->command->u.token, change);
 }
 
 static void audit_callback_test(struct buf *out, const struct audit_change *change)

@@ -101,6 +101,14 @@ struct delivery_result {
 	struct str log; /* the attempts made, as hook/log.h writes them; ptr NULL: as it was */
 };
 
+/* A change of the callback token; what is not given stays. */
+struct token_change {
+	bool has_token;
+	bool has_enabled;
+	struct str token; /* secret, 1 to HW_TOKEN_BYTES_MAX */
+	bool enabled;
+};
+
 #define REPLAY_COUNT_MAX 100		  /* callbacks of one command */
 #define CERTIFICATE_BYTES_MAX (16 * 1024) /* of a chain in PEM, and of a key */
 
@@ -126,15 +134,12 @@ struct command {
 			uint32_t key_id;
 		} key_revoke;
 		struct {
-			struct str url;	   /* checked by hw_callback_url_check */
-			uint32_t commands; /* bits */
+			struct str url;		   /* checked by hw_callback_url_check */
+			uint32_t commands;	   /* bits */
+			bool replace;		   /* of COMMAND_CALLBACK_SET: whatever there is, never 100300 */
+			struct token_change token; /* in the same commit */
 		} callback;
-		struct {
-			bool has_token;
-			bool has_enabled;
-			struct str token; /* secret, 1 to HW_TOKEN_BYTES_MAX */
-			bool enabled;
-		} token;
+		struct token_change token;
 		struct {
 			struct str owner;
 			bool visible;	 /* appears in lists */

@@ -244,11 +244,36 @@ static void step_app_delete(struct live_set *set, struct live_app *app, struct c
 	step_ok(command, app);
 }
 
+/* Can this change be made? Else the command is answered. */
+static bool step_check_token(const struct app_config *config, const struct token_change *change,
+			     struct command *command)
+{
+	if (config->token_set || (change->has_token && change->has_enabled))
+		return true;
+	step_answer(command, HW_BAD_PARAMETER, "the first call must set both Token and IsTokenEnable");
+	return false;
+}
+
+static void step_change_token(struct app_config *config, const struct token_change *change)
+{
+	if (change->has_token) {
+		assert(change->token.len <= sizeof(config->token));
+		memset(config->token, 0, sizeof(config->token));
+		memcpy(config->token, change->token.ptr, change->token.len);
+		config->token_len = (uint16_t)change->token.len;
+		config->token_set = true;
+	}
+	if (change->has_enabled)
+		config->token_enabled = change->enabled;
+}
+
 static void step_callback_set(struct live_set *set, struct live_app *app, struct command *command)
 {
+	bool may_replace = app->config->callback_overwrite || command->u.callback.replace;
+	const struct token_change *token = &command->u.callback.token;
 	struct app_config *config;
 
-	if (command->type == COMMAND_CALLBACK_SET && app->config->callback_set && !app->config->callback_overwrite) {
+	if (command->type == COMMAND_CALLBACK_SET && app->config->callback_set && !may_replace) {
 		step_answer(command, HW_CALLBACK_EXISTS, "%s", hw_code_text(HW_CALLBACK_EXISTS));
 		return;
 	}
@@ -256,11 +281,14 @@ static void step_callback_set(struct live_set *set, struct live_app *app, struct
 		step_answer(command, HW_NO_CALLBACK, "%s", hw_code_text(HW_NO_CALLBACK));
 		return;
 	}
+	if ((token->has_token || token->has_enabled) && !step_check_token(app->config, token, command))
+		return;
 	config = step_edit(set, app);
 	config->callback_set = true;
 	(void)str_copy(config->callback_url, sizeof(config->callback_url),
 		       command->u.callback.url); /* checked by the API */
 	config->callback_commands = command->u.callback.commands;
+	step_change_token(config, token);
 	if (config->pause == PAUSE_GONE) { /* it was the old address that had gone */
 		config->pause = PAUSE_NONE;
 		config->pause_ms = 0;
@@ -283,22 +311,9 @@ static void step_callback_delete(struct live_set *set, struct live_app *app, str
 
 static void step_token_set(struct live_set *set, struct live_app *app, struct command *command)
 {
-	struct app_config *config;
-
-	if (!app->config->token_set && !(command->u.token.has_token && command->u.token.has_enabled)) {
-		step_answer(command, HW_BAD_PARAMETER, "the first call must set both Token and IsTokenEnable");
+	if (!step_check_token(app->config, &command->u.token, command))
 		return;
-	}
-	config = step_edit(set, app);
-	config->token_set = true;
-	if (command->u.token.has_token) {
-		assert(command->u.token.token.len <= sizeof(config->token));
-		memset(config->token, 0, sizeof(config->token));
-		memcpy(config->token, command->u.token.token.ptr, command->u.token.token.len);
-		config->token_len = (uint16_t)command->u.token.token.len;
-	}
-	if (command->u.token.has_enabled)
-		config->token_enabled = command->u.token.enabled;
+	step_change_token(step_edit(set, app), &command->u.token);
 	step_ok(command, app);
 }
 

@@ -123,7 +123,7 @@ class Bench:
             self.backend.secrets |= keys | secrets | {self.backend.token}
         if operation.id == "app_create" and response and body["SdkAppid"] == SDKAPPID:
             self.key = response["Key"]
-        if operation.id == "set_callback_token" and isinstance(body, dict) and body.get("Token"):
+        if operation.id in ("set_callback_token", "callback_set") and isinstance(body, dict) and body.get("Token"):
             self.backend.secrets.add(body["Token"])
         if operation.id == "app_certificate_set" and isinstance(body, dict) and body.get("Key") == self.pair["Key"]:
             self.backend.secrets.add(body["Key"].splitlines()[1])

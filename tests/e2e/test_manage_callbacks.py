@@ -559,3 +559,40 @@ def test_fields_that_are_null_are_absent(backend, receiver):
     nothing = dict.fromkeys(("SdkAppid", "State", "Since", "Until", "Next", "Count"))
     assert backend.manage("callback_list", nothing).ok().response == {"CallbackList": [row], "Next": ""}
     assert replay(backend, WebhookId=row["WebhookId"], SdkAppid=None, Since=None, FromSequence=None)["Replayed"] == 1
+
+
+# ---- where they go ----
+
+
+def test_configuration_is_replaced_in_one_commit(backend, receiver):
+    app = backend.app(SDKAPPID, MaxRoomCount=1)
+    backend.secrets.add("token-of-the-operator")
+    body = {"SdkAppid": SDKAPPID, "CallbackUrl": "http://127.0.0.1:9/", "CallbackCommandList": []}
+    backend.manage("callback_set", body).ok()
+    app.config("set_callback", {"Url": receiver.url, "CallbackCommandList": []}).refused(100300)
+    body |= {"CallbackUrl": receiver.url, "CallbackCommandList": [wire.ALERT], "Token": "token-of-the-operator"}
+    backend.manage("callback_set", body).ok()
+    shown = backend.show(SDKAPPID)
+    assert (shown["CallbackUrl"], shown["CallbackCommandList"], shown["IsTokenEnable"]) == (receiver.url, [wire.ALERT], True)
+    assert "token-of-the-operator" not in str(shown)
+    app.create("r").ok()
+    params = receiver.wait_for(1)[0]["params"]
+    assert params["Sign"] == wire.sign("token-of-the-operator", params["RequestTime"])
+    del body["Token"]
+    backend.manage("callback_set", {**body, "IsTokenEnable": False}).ok()
+    assert backend.show(SDKAPPID)["IsTokenEnable"] is False
+    backend.manage("callback_clear", {"SdkAppid": SDKAPPID}).ok()
+    assert backend.show(SDKAPPID)["CallbackUrl"] == ""
+    backend.manage("callback_clear", {"SdkAppid": SDKAPPID}).ok()
+    details = [row["Detail"] for row in backend.manage("audit_list", {}).ok().response["AuditList"]]
+    assert details[0] == "nothing changed" and details[1].startswith("URL was http") and details[2] == "Sign off"
+    assert details[3].endswith("token given; Sign on") and "token-of-the-operator" not in str(details)
+
+
+def test_a_wrong_configuration_changes_nothing(backend):
+    backend.app(SDKAPPID)
+    before = backend.show(SDKAPPID)
+    good = {"SdkAppid": SDKAPPID, "CallbackUrl": "http://127.0.0.1:9/", "CallbackCommandList": []}
+    for change in ({"CallbackUrl": "ftp://a/"}, {"CallbackCommandList": ["x"]}, {"Token": ""}, {"IsTokenEnable": True}):
+        backend.manage("callback_set", {**good, **change}).refused(100002)
+    assert backend.show(SDKAPPID) == before

@@ -104,7 +104,8 @@ static void test_audit_of_an_app(void **state)
 	(void)strcpy(changed.admins[0], "anna");
 	(void)strcpy(changed.admins[1], "bert");
 	check(batch, command, "app_set",
-	      "mode edge -> step; thresholds 70 -> 60,90; re-arm margin 5 -> 7; step 10 -> 3; admins none -> anna,bert; "
+	      "mode edge -> step; thresholds 70 -> 60,90; re-arm margin 5 -> 7; step 10 -> 3; admins none -> "
+	      "anna,bert; "
 	      "callback overwrite on; accounts required on");
 	app_key_add(&changed.keys, STR(SECRET), 0);
 	command.u.app_set.fields = APP_FIELD_KEY;
