@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Lists of keys are the longest: 55 bytes of numbers and a key each. */
+#define APP_ROW_TEXT_BYTES_MAX (sizeof(struct app_keys) * 2)
+
 bool app_column_is_text(enum app_config_column column)
 {
 	switch (column) {
@@ -20,6 +23,11 @@ bool app_column_is_text(enum app_config_column column)
 	default:
 		return false;
 	}
+}
+
+bool app_column_is_bytes(enum app_config_column column)
+{
+	return column == CONFIG_KEYS || column == CONFIG_TOKEN || column == CONFIG_SECRETS || column == CONFIG_SIGNERS;
 }
 
 static int app_row_read_admins(struct str text, struct app_config *config)
@@ -72,7 +80,6 @@ static int app_row_read_keys(struct str text, struct app_keys *keys)
 
 static void app_row_append_keys(struct buf *out, const struct app_keys *keys)
 {
-	buf_init(out, sizeof(*keys) * 2); /* 55 bytes of numbers each */
 	for (unsigned i = 0; i < keys->count; i++) {
 		const struct app_key_entry *key = &keys->list[i];
 
@@ -182,26 +189,23 @@ static int app_row_convert(const struct app_row *row, struct app_config *config)
 	return app_config_check(config, &ignored);
 }
 
-static int app_row_refuse(const struct app_row *row, struct error *err)
+static int app_row_refuse(int64_t sdkappid, struct error *err)
 {
-	return error_set(err, ERR_INTERNAL, "the row of app %lld holds values out of bounds",
-			 (long long)row->config[CONFIG_SDKAPPID].number);
+	return error_set(err, ERR_INTERNAL, "the row of app %lld holds values out of bounds", (long long)sdkappid);
 }
 
 int app_row_read_config(const struct app_row *row, struct app_config *config_out, struct error *err)
 {
 	if (!app_row_config_in_bounds(row) || app_row_convert(row, config_out))
-		return app_row_refuse(row, err);
+		return app_row_refuse(row->config[CONFIG_SDKAPPID].number, err);
 	return 0;
 }
 
-int app_row_read(const struct app_row *row, struct store_app *app_out, struct error *err)
+int app_row_read_state(const struct app_row *row, struct app_state *state_out, struct error *err)
 {
 	if (!app_row_state_in_bounds(row))
-		return app_row_refuse(row, err);
-	if (app_row_read_config(row, &app_out->config, err))
-		return -1;
-	app_out->state = (struct app_state){
+		return app_row_refuse(row->state[STATE_SDKAPPID], err);
+	*state_out = (struct app_state){
 		.room_count = (uint64_t)row->state[STATE_ROOM_COUNT],
 		.room_sequence = (uint64_t)row->state[STATE_ROOM_SEQUENCE],
 		.callback_sequence = (uint64_t)row->state[STATE_CALLBACK_SEQUENCE],
@@ -247,40 +251,37 @@ static void app_row_write_numbers(const struct app_config *config, struct app_ro
 
 void app_row_write_config(const struct app_config *config, struct app_row *row, struct app_row_text *text)
 {
-	buf_init(&text->thresholds, 64);
-	buf_init(&text->admins, sizeof(config->admins));
+	struct buf *texts = text->texts;
+
+	app_row_text_init(text);
 	for (unsigned i = 0; i < config->alert.threshold_count; i++)
-		buf_printf(&text->thresholds, "%s%u", i ? "," : "", config->alert.thresholds[i]);
+		buf_printf(&texts[CONFIG_THRESHOLDS], "%s%u", i ? "," : "", config->alert.thresholds[i]);
 	for (unsigned i = 0; i < config->admin_count; i++)
-		buf_printf(&text->admins, "%s%s", i ? "\n" : "", config->admins[i]);
-	app_row_append_keys(&text->keys, &config->keys);
-	app_row_append_keys(&text->secrets, &config->secrets);
-	app_row_append_keys(&text->signers, &config->signers);
+		buf_printf(&texts[CONFIG_ADMINS], "%s%s", i ? "\n" : "", config->admins[i]);
+	app_row_append_keys(&texts[CONFIG_KEYS], &config->keys);
+	app_row_append_keys(&texts[CONFIG_SECRETS], &config->secrets);
+	app_row_append_keys(&texts[CONFIG_SIGNERS], &config->signers);
 	app_row_write_numbers(config, row);
+	for (size_t i = 0; i < CONFIG_COLUMN_COUNT; i++)
+		row->config[i].text = buf_str(&texts[i]);
 	row->config[CONFIG_ALERT_MODE].text = str_c(alert_mode_word(config->alert.mode));
-	row->config[CONFIG_THRESHOLDS].text = buf_str(&text->thresholds);
-	row->config[CONFIG_KEYS].text = buf_str(&text->keys);
-	row->config[CONFIG_ADMINS].text = buf_str(&text->admins);
 	row->config[CONFIG_CALLBACK_URL].text = str_c(config->callback_url);
 	row->config[CONFIG_TOKEN].text = secret_reveal(app_token(config));
-	row->config[CONFIG_SECRETS].text = buf_str(&text->secrets);
-	row->config[CONFIG_SIGNERS].text = buf_str(&text->signers);
 }
 
-static void app_row_wipe(struct buf *text)
+void app_row_text_init(struct app_row_text *text)
 {
-	if (text->ptr)
-		mem_wipe(text->ptr, text->capacity);
-	buf_fini(text);
+	for (size_t i = 0; i < CONFIG_COLUMN_COUNT; i++)
+		buf_init(&text->texts[i], APP_ROW_TEXT_BYTES_MAX);
 }
 
 void app_row_text_fini(struct app_row_text *text)
 {
-	buf_fini(&text->thresholds);
-	buf_fini(&text->admins);
-	app_row_wipe(&text->keys);
-	app_row_wipe(&text->secrets);
-	app_row_wipe(&text->signers);
+	for (size_t i = 0; i < CONFIG_COLUMN_COUNT; i++) {
+		if (text->texts[i].ptr)
+			mem_wipe(text->texts[i].ptr, text->texts[i].capacity);
+		buf_fini(&text->texts[i]);
+	}
 }
 
 void app_row_write_state(uint32_t sdkappid, const struct app_state *state, struct app_row *row)

@@ -50,6 +50,8 @@ enum app_config_column { APP_CONFIG_COLUMNS(APP_COLUMN_ENUM) CONFIG_SDKAPPID, CO
 enum app_state_column { APP_STATE_COLUMNS(APP_COLUMN_ENUM) STATE_SDKAPPID, STATE_COLUMN_COUNT };
 
 bool app_column_is_text(enum app_config_column column);
+/* Text of any bytes, NUL too; the rest is UTF-8. */
+bool app_column_is_bytes(enum app_config_column column);
 
 #define APP_NUMBER_NONE INT64_MIN /* in place of a number: NULL, or none */
 
@@ -61,20 +63,16 @@ struct app_row {
 	int64_t state[STATE_COLUMN_COUNT]; /* or APP_NUMBER_NONE */
 };
 
-/* Errors ERR_INTERNAL: the row holds what this program never writes. The config alone is read where `state` is not
- * wanted (app_out->state is then left as it is). */
-MUST_CHECK int app_row_read(const struct app_row *row, struct store_app *app_out, struct error *err);
+/* Each reads its part. Errors ERR_INTERNAL: the row holds what this program never writes. */
 MUST_CHECK int app_row_read_config(const struct app_row *row, struct app_config *config_out, struct error *err);
+MUST_CHECK int app_row_read_state(const struct app_row *row, struct app_state *state_out, struct error *err);
 
-/* Text that a row made of a configuration borrows. */
+/* Text that a row borrows: of one made of a configuration, or where a store had to convert what it has. */
 struct app_row_text {
-	struct buf thresholds;
-	struct buf admins;
-	struct buf keys; /* secret, as the next two */
-	struct buf secrets;
-	struct buf signers;
+	struct buf texts[CONFIG_COLUMN_COUNT]; /* may be secret; those of other columns stay empty */
 };
-/* Fills row->config; it borrows from `config` and `text`, which app_row_text_fini wipes and frees. */
+void app_row_text_init(struct app_row_text *text);
+/* Fills row->config; it borrows from `config` and `text`, which is initialised here; app_row_text_fini wipes and frees. */
 void app_row_write_config(const struct app_config *config, struct app_row *row, struct app_row_text *text);
 void app_row_text_fini(struct app_row_text *text);
 /* Fills row->state. */

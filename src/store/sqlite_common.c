@@ -20,7 +20,11 @@ int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct e
 	}
 	for (int i = 0; i < STATE_COLUMN_COUNT; i++)
 		row.state[i] = sqlite_column_number(statement, CONFIG_COLUMN_COUNT + i);
-	return app_row_read(&row, app_out, err);
+	if (row.state[STATE_SDKAPPID] == APP_NUMBER_NONE) /* its state is missing: then this names it */
+		row.state[STATE_SDKAPPID] = row.config[CONFIG_SDKAPPID].number;
+	if (app_row_read_config(&row, &app_out->config, err))
+		return -1;
+	return app_row_read_state(&row, &app_out->state, err);
 }
 
 void sqlite_bind_config(sqlite3_stmt *statement, const struct app_row *row)

@@ -218,6 +218,15 @@ struct store_sqlite_options {
 MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
 				 struct error *err);
 
+struct store_postgres_options {
+	const char *conninfo;	    /* postgresql://..., or keywords as libpq takes them; may hold a password */
+	uint64_t answer_timeout_ms; /* most time the database may take for one batch or read */
+};
+/* Tables in a PostgreSQL database, made or brought forward when need be, shared with other processes that open it.
+ * Errors ERR_INVALID (cannot be read, newer than this program), ERR_IO, ERR_DENIED. */
+MUST_CHECK int store_postgres_open(const struct store_postgres_options *options, struct store **store_out,
+				   struct error *err);
+
 /* ---- the SQLite store's file, beside a server that may be using it (one of this program's schema version) ---- */
 
 /* A reader that sees the moment of its opening, however long it is used; the server's log cannot be emptied meanwhile. No
