@@ -312,6 +312,39 @@ int settings_take_flag(struct settings *settings, int argc, char **argv, int *in
 	return 0;
 }
 
+/* ---- what there is ---- */
+
+void settings_append_value(const struct settings *settings, size_t index, struct buf *out)
+{
+	const struct setting *row = &settings->rows[index];
+	const char *field = (const char *)settings->target + row->offset;
+
+	switch (row->type) {
+	case SETTING_TEXT:
+		buf_append_c(out, *(char *const *)(const void *)field);
+		break;
+	case SETTING_BOOL:
+		buf_append_c(out, *(const bool *)(const void *)field ? "on" : "off");
+		break;
+	default:
+		settings_format_number(row->type, *(const uint64_t *)(const void *)field, out);
+	}
+}
+
+const char *settings_source(const struct settings *settings, size_t index)
+{
+	static const char *const words[] = {
+		[SETTINGS_DEFAULT] = "default",
+		[SETTINGS_FILE] = "file",
+		[SETTINGS_ENVIRONMENT] = "environment",
+		[SETTINGS_FLAG] = "flag",
+	};
+
+	return words[settings->strength[index]];
+}
+
+/* ---- help ---- */
+
 static void settings_describe_range(const struct setting *row, struct buf *out)
 {
 	if (row->type == SETTING_TEXT || row->type == SETTING_BOOL)

@@ -7,7 +7,8 @@
  *   a file             group.name = VALUE, one per line, "#" starts a comment line
  *   the table's default.
  * Durations need a unit (ms, s, m, h, d) and sizes too (B, KiB, MiB, GiB). An unknown key, a missing unit or a value
- * out of range is an error that names where it stood. Threads: start-up only. */
+ * out of range is an error that names where it stood. No setting is a secret: secrets stand in files of their own, whose
+ * names are settings. Threads: start-up only; what is filled may be looked at by any. */
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -48,6 +49,11 @@ MUST_CHECK int settings_read_environment(struct settings *settings, struct error
 /* Offers argv[*index]; when it is one of the table's flags, takes it and its value, moves `index` past them and
  * returns 1. Returns 0 when it is not ours. */
 MUST_CHECK int settings_take_flag(struct settings *settings, int argc, char **argv, int *index, struct error *err);
+
+/* The value of that row as a file would have it. */
+void settings_append_value(const struct settings *settings, size_t index, struct buf *out);
+/* Where it comes from: "default", "file", "environment" or "flag". Static. */
+const char *settings_source(const struct settings *settings, size_t index);
 
 /* Text for --help, one setting per entry. */
 void settings_help(const struct setting *rows, size_t count, struct buf *out);
