@@ -1,5 +1,5 @@
 /* The management API's look at the backend itself: what runs, since when, with which settings and where each of them
- * came from. No setting is a secret (see base/settings.h), and nothing else is shown that would be. */
+ * came from. Nothing that is or may be a secret is shown, see SETTING_HIDDEN. */
 #include "api/manage.h"
 #include "base/clock.h"
 
@@ -42,7 +42,7 @@ static void server_append_settings(struct buf *out, const struct settings *setti
 		buf_append_json_string(out, str_c(settings->rows[i].name));
 		buf_append_c(out, ",\"Value\":");
 		server_append_text(out, buf_str(&value));
-		buf_printf(out, ",\"Source\":\"%s\",\"Default\":", settings_source(settings, i));
+		buf_printf(out, ",\"Source\":\"%s\",\"Default\":", settings_source_word(settings, i));
 		buf_append_json_string(out, str_c(settings->rows[i].fallback));
 		buf_append_c(out, ",\"Meaning\":");
 		buf_append_json_string(out, str_c(settings->rows[i].help));
