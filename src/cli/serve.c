@@ -48,6 +48,7 @@ struct serve_settings {
 	bool supersede;
 	uint64_t keep_delivered;
 	uint64_t keep_failed;
+	bool console;
 	uint64_t session_timeout;
 	uint64_t wrong_tokens_max;
 	uint64_t keep_audit;
@@ -129,6 +130,8 @@ static const struct setting serve_rows[] = {
 		  "How long delivered and superseded callbacks are kept; 0 for ever."),
 	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
 		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_ROW("console.enabled", SETTING_BOOL, console, "on", 0, 0,
+		  "Whether the web console is served at /console/."),
 	SERVE_ROW("manage.session_timeout", SETTING_DURATION, session_timeout, "8h", 60 * SERVE_S, 7 * SERVE_DAY,
 		  "How long a browser stays signed in to the console without being used; a week at the most, used or "
 		  "not."),
@@ -315,6 +318,7 @@ static int serve_open_server(struct serve *serve, struct error *err)
 	const struct api_options api = {
 		.engine = serve->engine,
 		.hook = serve->hook,
+		.console = serve->settings.console,
 		.tls = serve->settings.http.cert_file[0] != '\0',
 		.session_timeout_ms = serve->settings.session_timeout,
 		.wrong_tokens_max = serve->settings.wrong_tokens_max,
