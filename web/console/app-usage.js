@@ -84,6 +84,8 @@ function scalesOf(range) {
 	return {
 		x: {
 			type: "linear",
+			min: Date.now() - range,
+			max: Date.now(),
 			bounds: "data",
 			grid: { display: false },
 			ticks: { ...ticks, maxTicksLimit: 7, callback: (value) => tick(value, range) },

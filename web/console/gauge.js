@@ -15,11 +15,11 @@ function marks(app, labelled) {
 		el(
 			"span",
 			{
-				class: app.AlertLevel >= one ? "mark mark-reached" : "mark",
+				class: app.AlertLevel >= one ? "notch notch-reached" : "notch",
 				vars: { "--at": `${one}%` },
 				title: `Threshold ${one} %`,
 			},
-			labelled ? el("span", { class: "mark-text" }, `${one} %`) : null,
+			labelled ? el("span", { class: "notch-text" }, `${one} %`) : null,
 		),
 	);
 }

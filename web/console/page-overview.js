@@ -2,8 +2,8 @@
  * Rows that are shown follow the events; the numbers above them are asked for again, at most every two seconds. */
 
 import { call } from "./api.js";
-import { openDialog, secretDialog } from "./dialog.js";
-import { MODES, endpoint, level, number } from "./format.js";
+import { newApp } from "./app-new.js";
+import { endpoint, level, number } from "./format.js";
 import { countText, gauge, trend, updateGauge } from "./gauge.js";
 import { listen } from "./live.js";
 import {
@@ -14,9 +14,7 @@ import {
 	empty,
 	failed,
 	field,
-	form,
 	heading,
-	integer,
 	loading,
 	options,
 	replace,
@@ -66,80 +64,6 @@ function keepInAddress(state) {
 	if (state.offset) query.set("offset", state.offset);
 	const text = query.toString();
 	history.replaceState(null, "", text ? `#/apps?${text}` : "#/apps");
-}
-
-// ---- a new app ----
-
-function newApp() {
-	const dialog = openDialog(
-		"New app",
-		{},
-		form(
-			{ label: "Create app", extra: button("Cancel", () => dialog.close()) },
-			async (node) => {
-				const sdkappid = integer(node, "sdkappid", "The SDKAppID", 1, 4294967295);
-				const made = await call("app_create", {
-					SdkAppid: sdkappid,
-					MaxRoomCount: integer(node, "maximum", "The maximum", 0, 1000000000),
-					AlertMode: node.elements.mode.value,
-					Thresholds: thresholdsOf(node.elements.thresholds.value),
-				});
-				dialog.close();
-				const secrets = [
-					["Key, for UserSigs", made.Key],
-					...(made.Secrets ?? [])
-						.filter((one) => one.Secret)
-						.map((one) => ["Secret, for webhook signatures", one.Secret]),
-				];
-				const shown = secretDialog(
-					`App ${sdkappid} is made`,
-					"Keep these now: the console does not show them again.",
-					secrets,
-				);
-				shown.addEventListener("close", () => {
-					location.hash = `#/app/${sdkappid}`;
-				});
-			},
-			field({
-				label: "SDKAppID",
-				name: "sdkappid",
-				inputmode: "numeric",
-				autocomplete: "off",
-				help: "1 to 4294967295",
-			}),
-			field({ label: "Maximum of rooms", name: "maximum", inputmode: "numeric", value: "500" }),
-			field({
-				label: "Alert at (percent)",
-				name: "thresholds",
-				value: "70",
-				help: "One to eight, such as 70, 90",
-			}),
-			field({
-				label: "Alert mode",
-				name: "mode",
-				tag: "select",
-				children: options(Object.entries(MODES), "every"),
-			}),
-		),
-	);
-}
-
-/* "70, 90" as numbers that rise; throws a sentence for people. */
-export function thresholdsOf(text) {
-	const found = text
-		.split(/[\s,;%]+/)
-		.filter(Boolean)
-		.map(Number);
-	const rising = found.every((one, at) => at === 0 || one > found[at - 1]);
-	if (
-		found.length < 1 ||
-		found.length > 8 ||
-		!rising ||
-		found.some((one) => !Number.isInteger(one) || one < 1 || one > 100)
-	) {
-		throw new Error("Thresholds are one to eight whole numbers from 1 to 100, rising.");
-	}
-	return found;
 }
 
 // ---- rows ----

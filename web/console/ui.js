@@ -242,11 +242,11 @@ export function form({ label, danger = false, extra = [], ...properties }, send,
 }
 
 /* What an input holds as an integer; throws a sentence for people. */
-export function integer(form, name, label, lowest, highest) {
+export function integer(form, name, label, lowest, highest, focus = true) {
 	const text = form.elements[name].value.trim();
 	const value = Number(text);
 	if (!/^\d+$/.test(text) || value < lowest || value > highest) {
-		form.elements[name].focus();
+		if (focus) form.elements[name].focus();
 		throw new Error(`${label} must be a whole number from ${lowest} to ${highest}.`);
 	}
 	return value;
