@@ -477,6 +477,8 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->console = options->console;
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
+	api->about = options->about;
+	api->start_ms = clock_wall_ms();
 	api->threads = api_threads_new(options->thread_count);
 	api->rate = rate_new(&options->rates, api_route_count());
 	if (api_read_proxies(api, options->trusted_proxies, err) ||

@@ -16,6 +16,10 @@ struct str manage_make_key(struct arena *arena);
 /* A new secret of callbacks as text, in the arena. */
 struct str manage_make_secret(struct arena *arena, bool private_key);
 
+/* `"AlertMode":...` to `"StepPercent":...`. */
+void manage_append_policy(struct buf *out, const struct alert_policy *policy);
+/* `"Endpoint":{...}`. */
+void manage_append_endpoint(struct buf *out, const struct app_config *config, const struct app_endpoint *endpoint);
 /* `"Secrets":[...]`: all secrets of the app, with their text where `reveal` says so; of private keys only the public
  * one, always. */
 void manage_append_secrets(struct buf *out, const struct app_config *config, bool reveal);

@@ -152,7 +152,7 @@ struct str manage_make_key(struct arena *arena)
 
 /* ---- writing an app ---- */
 
-static void manage_append_policy(struct buf *out, const struct alert_policy *policy)
+void manage_append_policy(struct buf *out, const struct alert_policy *policy)
 {
 	buf_printf(out, "\"AlertMode\":\"%s\",\"Thresholds\":[", alert_mode_word(policy->mode));
 	for (unsigned i = 0; i < policy->threshold_count; i++)
@@ -185,8 +185,7 @@ static void manage_append_keys(struct buf *out, const struct app_config *config,
 	}
 }
 
-static void manage_append_endpoint(struct buf *out, const struct app_config *config,
-				   const struct app_endpoint *endpoint)
+void manage_append_endpoint(struct buf *out, const struct app_config *config, const struct app_endpoint *endpoint)
 {
 	buf_printf(out,
 		   "\"Endpoint\":{\"State\":\"%s\",\"Failures\":%" PRIu32 ",\"FailingSince\":%" PRId64

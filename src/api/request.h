@@ -80,8 +80,9 @@ struct api_request {
 		unsigned states;		     /* of callbacks: bit per enum delivery_state */
 		uint32_t number;		     /* whose callbacks are paged; 0 for all apps */
 		int64_t callback_id;
-	} look;	  /* what a read looks for, checked by its handler */
-	int code; /* outcome of a read, set on the reader thread */
+		struct overview *overview; /* of apps */
+	} look;				   /* what a read looks for, checked by its handler */
+	int code;			   /* outcome of a read, set on the reader thread */
 	char text[192];
 	struct buf response; /* JSON of "Response", built by handlers; freed by the answer, as the next one */
 	struct buf beside;   /* `,"Name":value` that stands beside it in the envelope; for ErrorCode 0 */
@@ -172,6 +173,8 @@ struct api {
 	struct api_thread *threads;
 	unsigned thread_count;
 	uint64_t body_bytes_max;
+	struct api_about about;
+	int64_t start_ms; /* wall clock */
 };
 
 /* URL (of that field) and CallbackCommandList of the body, into the request's command. -1 when answered. */
@@ -218,6 +221,7 @@ void api_manage_session_close(struct api_request *request);
 void api_manage_app_create(struct api_request *request);
 void api_manage_app_show(struct api_request *request);
 void api_manage_app_list(struct api_request *request);
+void api_manage_app_overview(struct api_request *request);
 void api_manage_app_set(struct api_request *request);
 void api_manage_app_delete(struct api_request *request);
 void api_manage_key_rotate(struct api_request *request);
@@ -236,4 +240,5 @@ void api_manage_callback_replay(struct api_request *request);
 void api_manage_callback_pause(struct api_request *request);
 void api_manage_callback_resume(struct api_request *request);
 void api_manage_callback_test(struct api_request *request);
+void api_manage_server_show(struct api_request *request);
 void api_health(struct api_request *request);

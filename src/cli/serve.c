@@ -16,6 +16,7 @@
 #include "http/guard.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -151,6 +152,8 @@ static const struct setting serve_rows[] = {
 
 struct serve {
 	struct serve_settings settings;
+	const struct settings *table; /* of the settings */
+	char *data_dir;		      /* data.dir as it is called from anywhere */
 	struct verdict_policy verdict;
 	struct guard guard;
 	struct service_log_choice log;
@@ -254,6 +257,40 @@ static int serve_open_token(struct serve *serve, struct error *err)
 	return result;
 }
 
+/* ---- --check ---- */
+
+static int serve_look_token(const char *path, struct error *err)
+{
+	struct buf token;
+	int result;
+
+	buf_init(&token, SERVE_TOKEN_BYTES_MAX + 1024);
+	result = serve_read_token(path, &token, err);
+	files_wipe(&token);
+	return result;
+}
+
+static void serve_look(void *target, struct look *look)
+{
+	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
+	char path[SERVE_PATH_BYTES_MAX];
+	struct error err;
+
+	service_http_look(&settings->http, look);
+	look_authorities(look, "callback.ca_file", settings->ca_file);
+	if (look_folder(look, "data.dir", settings->data_dir))
+		return;								   /* nothing is in it */
+	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
+	look_store(look, "data.dir", path);
+	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
+	if (access(path, F_OK) && errno == ENOENT)
+		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
+	else if (serve_look_token(path, &err))
+		look_fail(look, "data.dir", &err);
+	else
+		look_say(look, LOOK_OK, "data.dir", "%s is there, for its owner only", path);
+}
+
 /* ---- open, start, stop, close ---- */
 
 static int serve_open_store(struct serve *serve, struct error *err)
@@ -271,6 +308,7 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	buf_printf(&path, "%s/highwater.db", serve->settings.data_dir);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
+	serve->data_dir = realpath(serve->settings.data_dir, NULL);
 	buf_fini(&path);
 	return result;
 }
@@ -328,6 +366,9 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.rates = serve->settings.rates,
 		.thread_count = server.thread_count,
 		.body_bytes_max = server.body_bytes_max,
+		.about = {.settings = serve->table,
+			  .store = "sqlite",
+			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
 	if (api_open(&api, &serve->api, err))
@@ -377,6 +418,7 @@ static void serve_close(struct serve *serve)
 	engine_close(&serve->engine);
 	store_close(&serve->store);
 	files_wipe(&serve->token);
+	free(serve->data_dir); /* realpath's */
 }
 
 static int serve_run_service(struct serve *serve, struct error *err)
@@ -398,12 +440,13 @@ static const struct service serve_service = {
 	.rows = serve_rows,
 	.row_count = ARRAY_LEN(serve_rows),
 	.check = serve_check,
+	.look = serve_look,
 };
 
 static int serve_run(int argc, char **argv)
 {
-	struct serve serve = {0};
 	struct settings settings;
+	struct serve serve = {.table = &settings};
 	struct error err;
 	int exit;
 

@@ -5,6 +5,7 @@
 #include <search.h>
 
 struct memory_walk {
+	void (*each_line)(void *context, const struct store_app_line *line);
 	void (*each_app)(void *context, const struct store_app *app);
 	void *context;
 	struct arena *arena;
@@ -34,6 +35,37 @@ static int memory_app_each(struct store_reader *base, void (*each)(void *context
 	(void)err; /* cannot fail */
 	pthread_rwlock_rdlock(&store->lock);
 	twalk_r(store->apps, memory_walk_apps, &walk);
+	pthread_rwlock_unlock(&store->lock);
+	return 0;
+}
+
+static void memory_walk_lines(const void *node, VISIT visit, void *context)
+{
+	const struct store_app *app = &(*(struct memory_app *const *)node)->row;
+	struct memory_walk *walk = context;
+
+	if (visit == postorder || visit == leaf)
+		walk->each_line(walk->context, &(struct store_app_line){
+						       .sdkappid = app->config.sdkappid,
+						       .room_count_max = app->config.room_count_max,
+						       .threshold_lowest = app->config.alert.thresholds[0],
+						       .pause = app->config.pause,
+						       .room_count = app->state.room_count,
+						       .callback_pending = app->state.callback_pending,
+						       .failures = app->state.endpoint.failures,
+					       });
+}
+
+static int memory_app_line_each(struct store_reader *base,
+				void (*each)(void *context, const struct store_app_line *line), void *context,
+				struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	struct memory_walk walk = {.each_line = each, .context = context};
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	twalk_r(store->apps, memory_walk_lines, &walk);
 	pthread_rwlock_unlock(&store->lock);
 	return 0;
 }
@@ -210,6 +242,7 @@ static void memory_reader_close(struct store_reader *base)
 static const struct store_reader_ops memory_reader_ops = {
 	.close = memory_reader_close,
 	.app_each = memory_app_each,
+	.app_line_each = memory_app_line_each,
 	.app_get = memory_app_get,
 	.room_get = memory_room_get,
 	.room_list = memory_room_list,
@@ -218,6 +251,7 @@ static const struct store_reader_ops memory_reader_ops = {
 	.room_count = memory_room_count,
 	.waiting_each = memory_waiting_each,
 	.waiting_count = memory_waiting_count,
+	.waiting_oldest = memory_waiting_oldest,
 	.callback_next = memory_callback_next,
 	.callback_due = memory_callback_due,
 	.callback_get = memory_callback_get,
@@ -225,6 +259,7 @@ static const struct store_reader_ops memory_reader_ops = {
 	.callback_list = memory_callback_list,
 	.audit_list = memory_audit_list,
 	.sample_list = memory_sample_list,
+	.sample_at = memory_sample_at,
 	.certificate_get = memory_certificate_get,
 };
 

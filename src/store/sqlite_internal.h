@@ -175,6 +175,10 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 
 #define SQLITE_READ_STATEMENTS(X)                                                                                      \
 	X(SQL_APP_EACH, SQLITE_APP_SELECT " ORDER BY a.sdkappid")                                                      \
+	X(SQL_APP_LINE_EACH, /* thresholds begin with the lowest */                                                    \
+	  "SELECT a.sdkappid, a.room_count_max, CAST(a.thresholds AS INTEGER), a.pause, s.room_count, "                \
+	  "s.callback_pending, s.failures FROM apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid "               \
+	  "ORDER BY a.sdkappid")                                                                                       \
 	X(SQL_APP_GET, SQLITE_APP_SELECT " WHERE a.sdkappid = ?1")                                                     \
 	X(SQL_ROOM_GET,                                                                                                \
 	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
@@ -192,6 +196,8 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	X(SQL_SAMPLE_LIST, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "            \
 			   "WHERE number = ?1 AND minute_ms >= ifnull((SELECT max(minute_ms) FROM samples "            \
 			   "WHERE number = ?1 AND minute_ms <= ?2), ?2) ORDER BY minute_ms LIMIT ?3")                  \
+	X(SQL_SAMPLE_AT, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "              \
+			 "WHERE number = ?1 AND minute_ms <= ?2 ORDER BY minute_ms DESC LIMIT 1")                      \
 	X(SQL_CERTIFICATE_GET, "SELECT chain, key FROM certificates WHERE sdkappid = ?1")                              \
 	X(SQL_WAITING_EACH, /* from one app's first to the next app's first, whatever lies between */                  \
 	  "WITH RECURSIVE waiting (sdkappid) AS ("                                                                     \
@@ -201,6 +207,9 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
 	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
 	X(SQL_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = ?1")                       \
+	X(SQL_WAITING_NEVER_TRIED, "SELECT id FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 "        \
+				   "ORDER BY id LIMIT 1")                                                              \
+	X(SQL_CALLBACK_EVENT, "SELECT event_ms FROM callbacks WHERE id = ?1")                                          \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \
@@ -237,7 +246,10 @@ int sqlite_audit_list(struct store_reader *base, struct arena *arena, uint32_t s
 		      size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
 int sqlite_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
 		       struct store_sample *samples_out, size_t *count_out, struct error *err);
+int sqlite_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err);
 
+int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err);
 int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,

@@ -46,6 +46,43 @@ static int sqlite_app_each(struct store_reader *base, void (*each)(void *context
 	return sqlite_query_end(base, statement, rc, err);
 }
 
+static int sqlite_app_line_each(struct store_reader *base,
+				void (*each)(void *context, const struct store_app_line *line), void *context,
+				struct error *err)
+{
+	static const struct sqlite_bounds bounds[] = {
+		{0, 1, HW_SDKAPPID_MAX},
+		{1, 0, APP_ROOM_COUNT_MAX_LIMIT},
+		{2, 1, 100},
+		{3, 0, APP_PAUSE_COUNT - 1},
+		{4, 0, INT64_MAX},
+		{5, 0, INT64_MAX},
+		{6, 0, UINT32_MAX},
+	};
+	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_LINE_EACH, 0, NULL);
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		int64_t sdkappid = sqlite3_column_int64(statement, 0);
+
+		if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds))) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return error_set(err, ERR_INTERNAL, "the row of app %lld holds values out of bounds",
+					 (long long)sdkappid);
+		}
+		each(context, &(struct store_app_line){
+				      .sdkappid = (uint32_t)sdkappid,
+				      .room_count_max = (uint32_t)sqlite3_column_int64(statement, 1),
+				      .threshold_lowest = (uint8_t)sqlite3_column_int(statement, 2),
+				      .pause = (enum app_pause)sqlite3_column_int(statement, 3),
+				      .room_count = (uint64_t)sqlite3_column_int64(statement, 4),
+				      .callback_pending = (uint64_t)sqlite3_column_int64(statement, 5),
+				      .failures = (uint32_t)sqlite3_column_int64(statement, 6),
+			      });
+	}
+	return sqlite_query_end(base, statement, rc, err);
+}
+
 static int sqlite_app_get(struct store_reader *base, uint32_t sdkappid, struct store_app *app_out, struct error *err)
 {
 	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_GET, 1, (const int64_t[]){sdkappid});
@@ -205,6 +242,7 @@ static void sqlite_reader_close(struct store_reader *base)
 static const struct store_reader_ops sqlite_reader_ops = {
 	.close = sqlite_reader_close,
 	.app_each = sqlite_app_each,
+	.app_line_each = sqlite_app_line_each,
 	.app_get = sqlite_app_get,
 	.room_get = sqlite_room_get,
 	.room_list = sqlite_room_list,
@@ -213,6 +251,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.room_count = sqlite_room_count,
 	.waiting_each = sqlite_waiting_each,
 	.waiting_count = sqlite_waiting_count,
+	.waiting_oldest = sqlite_waiting_oldest,
 	.callback_next = sqlite_callback_next,
 	.callback_due = sqlite_callback_due,
 	.callback_get = sqlite_callback_get,
@@ -220,6 +259,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.callback_list = sqlite_callback_list,
 	.audit_list = sqlite_audit_list,
 	.sample_list = sqlite_sample_list,
+	.sample_at = sqlite_sample_at,
 	.certificate_get = sqlite_certificate_get,
 };
 

@@ -1,0 +1,403 @@
+/* Where the app's callbacks go, which are sent, what they are signed with, and a test on the real path. */
+
+import { call } from "./api.js";
+import { confirmDialog, openDialog, secretDialog } from "./dialog.js";
+import { attemptBox } from "./delivery.js";
+import { callbackState, endpoint, isFinal, moment, shortCommand } from "./format.js";
+import { expiry, overlapField } from "./app-access.js";
+import {
+	badge,
+	button,
+	card,
+	check,
+	el,
+	empty,
+	facts,
+	field,
+	form,
+	notice,
+	options,
+	replace,
+	table,
+	when,
+} from "./ui.js";
+
+const SENT = [
+	"Live.CallbackAfterCreateRoomReachingThreshold",
+	"Live.CallbackAfterCreateRoom",
+	"Live.CallbackAfterDestroyRoom",
+	"Live.CallbackAfterUpdateRoomInfo",
+	"Live.CallbackAfterSetMetadata",
+	"Live.CallbackAfterDelMetadata",
+	"Live.CallbackAfterChangeOwner",
+	"Live.CallbackAfterModifyAdmin",
+];
+const NEVER_SENT = [
+	"Live.CallbackAfterMemberStateChanged",
+	"Mic.CallbackAfterSeatInfoChanged",
+	"Live.CallbackAfterCreateBattle",
+	"Live.CallbackAfterStartBattle",
+	"Live.CallbackAfterEndBattle",
+	"Live.CallbackBeforeSendGift",
+	"Live.CallbackBeforeCallBackNotBlock",
+	"Group.CallbackAfterSendMsg",
+	"Group.CallbackBeforeSendMsg",
+	"Follow.CallbackAfterFollowAdd",
+	"Follow.CallbackAfterFollowDelete",
+];
+const KINDS = { v1: "v1, shared secret", v1a: "v1a, key pair" };
+const TEST_MS = 500;
+
+// ---- URL, switches and token ----
+
+function switches(app) {
+	const one = (command) =>
+		check({ label: shortCommand(command), name: command, checked: app.CallbackCommandList.includes(command) });
+	const others = NEVER_SENT.some((command) => app.CallbackCommandList.includes(command));
+	return el(
+		"fieldset",
+		{},
+		el("legend", {}, "Sent"),
+		el("div", { class: "switches" }, SENT.map(one)),
+		el(
+			"details",
+			{ class: "more", open: others },
+			el("summary", {}, "Others, which this backend never makes"),
+			el("div", { class: "switches" }, NEVER_SENT.map(one)),
+		),
+	);
+}
+
+function configuration(app, node) {
+	const chosen = [...SENT, ...NEVER_SENT].filter((command) => node.elements[command].checked);
+	const token = node.elements.token.value;
+	const enable = node.elements.enable.checked;
+	return {
+		SdkAppid: app.SdkAppid,
+		CallbackUrl: node.elements.url.value.trim(),
+		CallbackCommandList: chosen,
+		...(token ? { Token: token } : {}),
+		...(token || enable !== app.IsTokenEnable ? { IsTokenEnable: enable } : {}),
+	};
+}
+
+function clear(tab) {
+	confirmDialog(
+		{
+			title: "Delete URL and switches?",
+			text: "No callback is made until there is a URL again. Those that wait go on waiting; the token stays.",
+			label: "Delete them",
+		},
+		async () => {
+			await call("callback_clear", { SdkAppid: tab.sdkappid });
+			notice("URL and switches are deleted.");
+			await tab.reload();
+			drawConfiguration(tab);
+		},
+	);
+}
+
+function drawConfiguration(tab) {
+	const { app } = tab;
+	const node = form(
+		{
+			label: "Save callback",
+			extra: app.CallbackUrl ? button("Delete", () => clear(tab), { class: "btn btn-outline btn-bad" }) : [],
+		},
+		async (sent) => {
+			await call("callback_set", configuration(app, sent));
+			sent.elements.token.value = "";
+			notice("The callback is saved. It acts from the next attempt on.");
+			await tab.reload();
+			drawConfiguration(tab);
+		},
+		field({
+			label: "URL",
+			name: "url",
+			type: "url",
+			autocomplete: "off",
+			spellcheck: "false",
+			value: app.CallbackUrl,
+			placeholder: "https://app.example.com/callback",
+		}),
+		switches(app),
+		el(
+			"div",
+			{ class: "pair" },
+			field({
+				label: "Token",
+				name: "token",
+				type: "password",
+				autocomplete: "new-password",
+				help: "For Sign, the vendor's signature. It is not shown; empty leaves it as it is.",
+			}),
+			check({ label: "Sign callbacks with the token", name: "enable", checked: app.IsTokenEnable }),
+		),
+	);
+	const before = tab.configurationBox.contains(document.activeElement);
+	replace(tab.configurationBox, el("h2", { class: "card-title" }, "Where callbacks go"), node);
+	if (before) node.querySelector("button[type=submit]").focus();
+}
+
+// ---- the endpoint, and a test ----
+
+async function follow(tab, webhookId, box) {
+	const found = await call("callback_show", { WebhookId: webhookId });
+	const state = callbackState(found.State);
+	const last = found.AttemptList[found.AttemptList.length - 1];
+	replace(
+		box,
+		el("p", {}, badge(state), ` Test ${found.Sequence}: `, state.meaning),
+		last ? el("ol", { class: "attempts" }, attemptBox(last)) : null,
+	);
+	return isFinal(found.State);
+}
+
+async function sendTest(tab, box) {
+	const made = await call("callback_test", { SdkAppid: tab.sdkappid });
+	tab.testing?.();
+	let over = false;
+	const look = async () => {
+		if (over) return;
+		over = (await follow(tab, made.WebhookId, box).catch(() => false)) || !tab.alive();
+		if (over) stop();
+	};
+	const timer = setInterval(look, TEST_MS);
+	const stop = () => {
+		over = true;
+		clearInterval(timer);
+	};
+	tab.testing = stop;
+	tab.onLeave(stop);
+	await look();
+}
+
+function endpointCard(tab) {
+	const list = el("div");
+	const box = el("div", { class: "test-box", role: "status" });
+	const draw = () => {
+		const { Endpoint: it } = tab.app;
+		replace(
+			list,
+			facts([
+				["State", badge(endpoint(tab.app))],
+				it.Failures ? ["Failed in a row", String(it.Failures)] : null,
+				it.FailingSince ? ["Failing since", when(it.FailingSince)] : null,
+				["Last delivered", when(it.LastDelivered)],
+				it.PauseReason
+					? ["Paused by", it.PauseReason === "gone" ? "the endpoint: it answered 410" : "an operator"]
+					: null,
+				["Undelivered", String(tab.app.CallbackPending)],
+			]),
+		);
+	};
+	tab.onApp(draw);
+	draw();
+	return card(
+		"Endpoint",
+		list,
+		form({ label: "Send test", class: "test-form" }, () => sendTest(tab, box)),
+		el(
+			"p",
+			{ class: "help" },
+			"A real alert with the counts of now, marked as a test, signed and sent like any other.",
+		),
+		box,
+	);
+}
+
+// ---- secrets ----
+
+function rotateSecret(tab) {
+	const dialog = openDialog(
+		"New secret",
+		{},
+		form(
+			{ label: "Make a new secret", extra: button("Cancel", () => dialog.close()) },
+			async (node) => {
+				const kind = node.elements.kind.value;
+				const made = await call("app_secret_rotate", {
+					SdkAppid: tab.sdkappid,
+					Kind: kind,
+					Overlap: Number(node.elements.overlap.value),
+				});
+				dialog.close();
+				if (made.Secret)
+					secretDialog(
+						"The new secret",
+						"Give it to whoever checks signatures. The console does not show it again.",
+						[[`Secret ${made.SecretId}`, made.Secret]],
+					);
+				else
+					secretDialog("The new key pair", "Give this public key to whoever checks signatures.", [
+						[`Public key ${made.SecretId}`, made.PublicKey],
+					]);
+				await tab.reload();
+			},
+			el("p", {}, "Callbacks have a signature of each secret, so who checks them can change over."),
+			field({ label: "Kind", name: "kind", tag: "select", children: options(Object.entries(KINDS), "v1") }),
+			overlapField("The others of its kind go on for"),
+		),
+	);
+}
+
+function revokeSecret(tab, one) {
+	confirmDialog(
+		{
+			title: `Revoke ${one.Kind} secret ${one.SecretId}?`,
+			text: "From the next attempt on nothing is signed with it.",
+			label: "Revoke secret",
+		},
+		async () => {
+			await call("app_secret_revoke", { SdkAppid: tab.sdkappid, Kind: one.Kind, SecretId: one.SecretId });
+			notice(`Secret ${one.SecretId} is revoked.`);
+			await tab.reload();
+		},
+	);
+}
+
+function secretsCard(tab) {
+	const list = el("div");
+	const draw = () => {
+		const rows = tab.app.Secrets.map((one) => [
+			[
+				KINDS[one.Kind] ?? one.Kind,
+				` ${one.SecretId}`,
+				one.PublicKey ? el("code", { class: "public-key" }, one.PublicKey) : null,
+			],
+			when(one.CreateTime),
+			expiry(one),
+			button("Revoke", () => revokeSecret(tab, one), {
+				class: "btn btn-sm btn-outline btn-bad",
+				"aria-label": `Revoke ${one.Kind} secret ${one.SecretId}`,
+			}),
+		]);
+		replace(
+			list,
+			rows.length
+				? table(
+						"Secrets",
+						[{ text: "Secret", class: "wrap" }, "Made", "State", { text: "", class: "actions" }],
+						rows,
+					)
+				: empty("No secret", "Callbacks have no webhook-signature."),
+		);
+	};
+	tab.onApp(draw);
+	draw();
+	return el(
+		"section",
+		{ class: "card-box" },
+		el(
+			"div",
+			{ class: "card-head" },
+			el("h2", { class: "card-title" }, "Secrets of webhook signatures"),
+			button("New secret", () => rotateSecret(tab)),
+		),
+		list,
+	);
+}
+
+// ---- the client certificate ----
+
+function setCertificate(tab) {
+	const dialog = openDialog(
+		"Client certificate",
+		{},
+		form(
+			{ label: "Save certificate", extra: button("Cancel", () => dialog.close()) },
+			async (node) => {
+				await call("app_certificate_set", {
+					SdkAppid: tab.sdkappid,
+					Certificate: node.elements.certificate.value,
+					Key: node.elements.key.value,
+				});
+				dialog.close();
+				notice("The certificate is saved. It is shown from the next attempt on.");
+				await tab.reload();
+			},
+			field({
+				label: "Certificate (PEM)",
+				name: "certificate",
+				tag: "textarea",
+				spellcheck: "false",
+				help: "The client's own first, then those that lead to its authority.",
+			}),
+			field({
+				label: "Private key (PEM)",
+				name: "key",
+				tag: "textarea",
+				spellcheck: "false",
+				autocomplete: "off",
+				help: "Without a passphrase. It is kept in the database and never shown.",
+			}),
+		),
+	);
+}
+
+function deleteCertificate(tab) {
+	confirmDialog(
+		{
+			title: "Delete the client certificate?",
+			text: "Callbacks show no certificate any more.",
+			label: "Delete certificate",
+		},
+		async () => {
+			await call("app_certificate_delete", { SdkAppid: tab.sdkappid });
+			notice("The certificate is deleted.");
+			await tab.reload();
+		},
+	);
+}
+
+function certificateCard(tab) {
+	const box = el("div");
+	const draw = () => {
+		const it = tab.app.Certificate;
+		replace(
+			box,
+			it
+				? facts([
+						["Subject", it.Subject],
+						["Issuer", it.Issuer],
+						it.Names?.length ? ["Names", it.Names.join(", ")] : null,
+						[
+							"Good until",
+							[
+								moment(it.NotAfter),
+								it.NotAfter < Date.now() ? [" ", badge({ text: "Expired", tone: "bad" })] : null,
+							],
+						],
+					])
+				: el("p", { class: "help" }, "None. It is for endpoints that want mutual TLS."),
+			el(
+				"div",
+				{ class: "form-end" },
+				button(it ? "Replace" : "Set certificate", () => setCertificate(tab)),
+				it
+					? button("Delete", () => deleteCertificate(tab), {
+							class: "btn btn-outline btn-bad",
+							"aria-label": "Delete certificate",
+						})
+					: null,
+			),
+		);
+	};
+	tab.onApp(draw);
+	draw();
+	return card("Client certificate", box);
+}
+
+export async function show(tab) {
+	tab.configurationBox = el("section", { class: "card-box" });
+	drawConfiguration(tab);
+	replace(
+		tab.body,
+		el(
+			"div",
+			{ class: "columns columns-wide" },
+			el("div", {}, tab.configurationBox, secretsCard(tab)),
+			el("div", {}, endpointCard(tab), certificateCard(tab)),
+		),
+	);
+}
