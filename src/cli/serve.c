@@ -254,6 +254,40 @@ static int serve_open_token(struct serve *serve, struct error *err)
 	return result;
 }
 
+/* ---- --check ---- */
+
+static int serve_look_token(const char *path, struct error *err)
+{
+	struct buf token;
+	int result;
+
+	buf_init(&token, SERVE_TOKEN_BYTES_MAX + 1024);
+	result = serve_read_token(path, &token, err);
+	files_wipe(&token);
+	return result;
+}
+
+static void serve_look(void *target, struct look *look)
+{
+	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
+	char path[SERVE_PATH_BYTES_MAX];
+	struct error err;
+
+	service_http_look(&settings->http, look);
+	look_authorities(look, "callback.ca_file", settings->ca_file);
+	if (look_folder(look, "data.dir", settings->data_dir))
+		return;								   /* nothing is in it */
+	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
+	look_store(look, "data.dir", path);
+	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
+	if (access(path, F_OK) && errno == ENOENT)
+		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
+	else if (serve_look_token(path, &err))
+		look_fail(look, "data.dir", &err);
+	else
+		look_say(look, LOOK_OK, "data.dir", "%s is there, for its owner only", path);
+}
+
 /* ---- open, start, stop, close ---- */
 
 static int serve_open_store(struct serve *serve, struct error *err)
@@ -398,6 +432,7 @@ static const struct service serve_service = {
 	.rows = serve_rows,
 	.row_count = ARRAY_LEN(serve_rows),
 	.check = serve_check,
+	.look = serve_look,
 };
 
 static int serve_run(int argc, char **argv)
