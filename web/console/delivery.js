@@ -81,7 +81,7 @@ function body(found) {
 			["Attempts", number(found.Attempts) + (found.Replays ? `, replayed ${number(found.Replays)} times` : "")],
 			found.DueTime ? ["Next attempt", when(found.DueTime)] : null,
 		]),
-		el("h3", {}, "Request"),
+		el("h3", {}, "Body of the request"),
 		el("pre", { class: "code-box", tabIndex: 0, "aria-label": "Packet" }, JSON.stringify(found.Body, null, 2)),
 		el("h3", {}, "Attempts"),
 		found.AttemptList.length
