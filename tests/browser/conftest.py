@@ -288,6 +288,32 @@ def console(browser, backend):
     browser.get("about:blank")
 
 
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    """A backend with something to look at, for tests that change nothing; see world.py."""
+    import clock as clocks
+    import world as content
+
+    folder = tmp_path_factory.mktemp("world")
+    shim = clocks.build(folder) or pytest.fail("no C compiler")
+    clock = clocks.Clock(folder / "shift")
+    good = e2e.wire.Receiver()
+    closed = e2e.wire.Receiver()
+    closed.down()
+    made = e2e.Backend(folder / "backend", supersede=True)
+    made.environment |= clock.environment(shim)
+    made.start()
+    content.fill(made, clock, good, closed.url)
+    yield made
+    assert made.stop() == 0, made.log()
+    made.check_log()
+    good.close()
+
+
 @pytest.fixture
-def signed_in(console):
-    return console.sign_in()
+def looker(browser, world):
+    """The console of the world, signed in."""
+    made = console_of(browser, world).sign_in()
+    yield made
+    made.check()
+    browser.get("about:blank")

@@ -152,7 +152,7 @@ def test_story(console, make_app_backend, users):
     console.see("Attempt 2", "dialog")
     console.press("Replay")
     wire.wait(lambda: receive.events()[-1]["Times"] == before + 1, what="the replay at the receiver")
-    console.see("replayed 1 times", "dialog")
+    console.see("replayed once", "dialog")
     console.press("Close")
     assert len(receive.events()) == 3
     assert console.script("return window.sameDocument") is True
