@@ -11,6 +11,9 @@ MUST_CHECK int manage_check_sender(struct api_request *request);
 /* "SdkAppid" of the body; -1 when the request was answered. */
 MUST_CHECK int manage_need_sdkappid(struct api_request *request, uint32_t *out);
 
+/* The same into look.sdkappid, with request->app held when it returns 0. */
+MUST_CHECK int manage_hold_app(struct api_request *request);
+
 /* A new key of UserSigs, in the arena. */
 struct str manage_make_key(struct arena *arena);
 /* A new secret of callbacks as text, in the arena. */

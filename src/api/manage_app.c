@@ -134,6 +134,16 @@ int manage_need_sdkappid(struct api_request *request, uint32_t *out)
 	return 0;
 }
 
+int manage_hold_app(struct api_request *request)
+{
+	if (manage_need_sdkappid(request, &request->look.sdkappid))
+		return -1;
+	request->app = directory_acquire(engine_directory(request->api->engine), request->look.sdkappid);
+	if (!request->app)
+		api_answer(request, HW_UNKNOWN_SDKAPPID, NULL);
+	return request->app ? 0 : -1;
+}
+
 struct str manage_make_key(struct arena *arena)
 {
 	unsigned char random[MANAGE_SECRET_BYTES];

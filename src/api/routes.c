@@ -75,6 +75,11 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/callback_pause", API_MANAGE, api_manage_callback_pause, 0, RATE_NONE},
 	{"/manage/v1/callback_resume", API_MANAGE, api_manage_callback_resume, 0, RATE_NONE},
 	{"/manage/v1/callback_test", API_MANAGE, api_manage_callback_test, 0, RATE_NONE},
+	{"/manage/v1/room_list", API_MANAGE, api_manage_room_list, 0, RATE_NONE},
+	{"/manage/v1/room_show", API_MANAGE, api_manage_room_show, 0, RATE_NONE},
+	{"/manage/v1/room_creators", API_MANAGE, api_manage_room_creators, 0, RATE_NONE},
+	{"/manage/v1/room_create", API_MANAGE, api_manage_room_create, 0, RATE_NONE},
+	{"/manage/v1/room_destroy", API_MANAGE, api_manage_room_destroy, 0, RATE_NONE},
 	{"/manage/v1/server_show", API_MANAGE, api_manage_server_show, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };

@@ -94,6 +94,26 @@ int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t n
 	return reader->ops->room_list(reader, arena, number, before_id, visible_only, limit, rooms_out, count_out, err);
 }
 
+int store_room_list_oldest(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t after_id,
+			   size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
+{
+	return reader->ops->room_list_oldest(reader, arena, number, after_id, limit, rooms_out, count_out, err);
+}
+
+int store_room_list_named(struct store_reader *reader, struct arena *arena, uint32_t number, struct str prefix,
+			  struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			  struct error *err)
+{
+	assert(prefix.len <= HW_ROOM_ID_BYTES_MAX);
+	return reader->ops->room_list_named(reader, arena, number, prefix, after, limit, rooms_out, count_out, err);
+}
+
+int store_room_owner_each(struct store_reader *reader, uint32_t number, size_t limit,
+			  void (*each)(void *context, struct str owner), void *context, struct error *err)
+{
+	return reader->ops->room_owner_each(reader, number, limit, each, context, err);
+}
+
 int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind, size_t limit,
 		     struct store_item *items_out, size_t *count_out, struct error *err)
 {

@@ -168,6 +168,18 @@ MUST_CHECK int store_room_get(struct store_reader *reader, struct arena *arena, 
 MUST_CHECK int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			       bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			       struct error *err);
+/* Rooms with an id above `after_id` (0 for the first page), oldest first, at most `limit`. */
+MUST_CHECK int store_room_list_oldest(struct store_reader *reader, struct arena *arena, uint32_t number,
+				      int64_t after_id, size_t limit, struct store_room *rooms_out, size_t *count_out,
+				      struct error *err);
+/* Rooms whose RoomId begins with `prefix` (printable ASCII, at most HW_ROOM_ID_BYTES_MAX) and is above `after` ("" for
+ * the first page), by RoomId, at most `limit`. */
+MUST_CHECK int store_room_list_named(struct store_reader *reader, struct arena *arena, uint32_t number,
+				     struct str prefix, struct str after, size_t limit, struct store_room *rooms_out,
+				     size_t *count_out, struct error *err);
+/* Calls `each` with the owners of the newest rooms, newest first, at most `limit`; the text is valid during the call. */
+MUST_CHECK int store_room_owner_each(struct store_reader *reader, uint32_t number, size_t limit,
+				     void (*each)(void *context, struct str owner), void *context, struct error *err);
 /* The items of this kind that the room with this id keeps, by name, those that are over too, at most `limit`
  * (item_count_max is always enough). */
 MUST_CHECK int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,

@@ -27,6 +27,13 @@ struct store_reader_ops {
 	int (*room_list)(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			 bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			 struct error *err);
+	int (*room_list_oldest)(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t after_id,
+				size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err);
+	int (*room_list_named)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str prefix,
+			       struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			       struct error *err);
+	int (*room_owner_each)(struct store_reader *reader, uint32_t number, size_t limit,
+			       void (*each)(void *context, struct str owner), void *context, struct error *err);
 	int (*room_items)(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
 			  size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
 	int (*account_get)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str name,
