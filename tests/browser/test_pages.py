@@ -61,7 +61,7 @@ def test_pages(looker, size, width, theme):
     problems = []
     looker.size(size)
     looker.theme(theme)
-    looker.allowed.append("EventSource")
+    looker.see("Live", "#live")
     for name, address, text in PAGES:
         looker.go(address)
         looker.see(text, "main")

@@ -16,7 +16,7 @@ SMALL = [(4, 120, 37, "edge"), (5, 40, 11, "every"), (6, 500, 160, "edge"), (7, 
 
 def tide(hour, maximum):
     """How many rooms there are at an hour of the day."""
-    return round(maximum * (0.35 + 0.28 * math.sin(hour / 24 * 2 * math.pi - 1.2)))
+    return round(maximum * (0.43 + 0.26 * math.sin((hour - 17) / 24 * 2 * math.pi)))
 
 
 class Filler:
@@ -38,7 +38,7 @@ def fill(backend, clock, good, bad):
     """Makes all of it; the clock of the backend begins a day back and ends now."""
     clock.set(-HOURS * 3600)
     tide_app = Filler(backend.app(MAIN, MaxRoomCount=100, Thresholds=[70, 90], callback=good.url, token="2c8d1f"), "live")
-    full_app = Filler(backend.app(FULL, MaxRoomCount=12, Thresholds=[50, 80], AlertMode="edge", callback=good.url), "show")
+    full_app = Filler(backend.app(FULL, MaxRoomCount=12, Thresholds=[50, 80], AlertMode="edge", callback=bad), "show")
     paused_app = Filler(backend.app(PAUSED, MaxRoomCount=30, Thresholds=[60], callback=good.url), "talk")
     others = []
     for number, maximum, count, mode in SMALL:
@@ -51,12 +51,11 @@ def fill(backend, clock, good, bad):
         clock.set(-HOURS * 3600 + step * STEP)
         hour = step * STEP / 3600
         tide_app.to(tide(hour, 100))
-        full_app.to(min(5, step // 8))
-        paused_app.to(step // 4)
+        full_app.to(min(12, 3 + step // 5))
+        paused_app.to(min(17, step * 2 // 5))
         for filler, count in others:
             filler.to(round(count * (0.6 + 0.4 * math.sin(hour / 3 + count))))
     clock.set(-600)
-    backend.manage("callback_set", {"SdkAppid": FULL, "CallbackUrl": bad, "CallbackCommandList": [wire.ALERT]}).ok()
     backend.manage("callback_pause", {"SdkAppid": PAUSED}).ok()
     tide_app.to(74)
     full_app.to(12)

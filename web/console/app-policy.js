@@ -30,7 +30,7 @@ function wordsOf(node) {
 
 export async function show(tab) {
 	const { app } = tab;
-	const said = el("p", { class: "help", "aria-live": "polite" });
+	const said = el("p", { class: "help policy-said", "aria-live": "polite" });
 	const margin = field({
 		label: "Re-arm margin (percentage points)",
 		name: "margin",

@@ -2,7 +2,7 @@
  * numbers stand in a table below it. */
 
 import { call } from "./api.js";
-import { endpoint, moment, number, percentText, tick } from "./format.js";
+import { endpoint, moment, number, percentText, tick, ticks } from "./format.js";
 import { gauge, updateGauge } from "./gauge.js";
 import { listen } from "./live.js";
 import { badge, el, facts, failed, field, loading, options, replace, table, when } from "./ui.js";
@@ -80,17 +80,20 @@ function dataOf(points, app) {
 
 function scalesOf(range) {
 	const paint = colours();
-	const ticks = { color: paint.text, maxRotation: 0, autoSkipPadding: 24 };
+	const marks = { color: paint.text, maxRotation: 0, autoSkipPadding: 24 };
+	const now = Date.now();
 	return {
 		x: {
 			type: "linear",
-			min: Date.now() - range,
-			max: Date.now(),
-			bounds: "data",
+			min: now - range,
+			max: now,
 			grid: { display: false },
-			ticks: { ...ticks, maxTicksLimit: 7, callback: (value) => tick(value, range) },
+			ticks: { ...marks, callback: (value) => tick(value, range) },
+			afterBuildTicks: (axis) => {
+				axis.ticks = ticks(axis.min, axis.max).map((value) => ({ value }));
+			},
 		},
-		y: { beginAtZero: true, grid: { color: paint.grid }, ticks: { ...ticks, precision: 0, maxTicksLimit: 6 } },
+		y: { beginAtZero: true, grid: { color: paint.grid }, ticks: { ...marks, precision: 0, maxTicksLimit: 6 } },
 	};
 }
 
@@ -261,6 +264,13 @@ class History {
 			"section",
 			{ class: "card-box" },
 			el("div", { class: "card-head" }, el("h2", { class: "card-title" }, "Rooms over time"), range),
+			el(
+				"p",
+				{ class: "chart-key", "aria-hidden": "true" },
+				el("span", {}, "Rooms"),
+				el("span", { class: "key-threshold" }, "Thresholds"),
+				el("span", { class: "key-maximum" }, "Maximum"),
+			),
 			this.box,
 			this.text,
 			el("details", { class: "more" }, el("summary", {}, "Show as table"), this.numbers),

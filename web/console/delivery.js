@@ -78,7 +78,13 @@ function body(found) {
 			["Sequence", number(found.Sequence)],
 			["webhook-id", el("code", {}, found.WebhookId)],
 			["Caused by", `${found.OptPlatform || "unknown platform"}, ${found.ClientIP || "no address"}`],
-			["Attempts", number(found.Attempts) + (found.Replays ? `, replayed ${found.Replays === 1 ? "once" : `${number(found.Replays)} times`}` : "")],
+			[
+				"Attempts",
+				number(found.Attempts) +
+					(found.Replays
+						? `, replayed ${found.Replays === 1 ? "once" : `${number(found.Replays)} times`}`
+						: ""),
+			],
 			found.DueTime ? ["Next attempt", when(found.DueTime)] : null,
 		]),
 		el("h3", {}, "Body of the request"),

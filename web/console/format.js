@@ -11,6 +11,16 @@ export const moment = (ms) => moments.format(ms);
 /* For the axis of a chart whose width is `span` milliseconds. */
 export const tick = (ms, span) => (span > DAY_MS * 1.5 ? days : clocks).format(ms);
 
+/* Where the axis of a chart has its marks: whole hours or days of the local time. */
+export function ticks(from, to) {
+	const steps = [600000, 14400000, DAY_MS, 5 * DAY_MS];
+	const step = steps.find((one) => (to - from) / one <= 8) ?? steps[3];
+	const offset = new Date(to).getTimezoneOffset() * 60000;
+	const found = [];
+	for (let at = Math.ceil((from - offset) / step) * step + offset; at <= to; at += step) found.push(at);
+	return found;
+}
+
 /* How long, in one or two units: "42 s", "3 min", "2 h", "5 d". */
 export function span(ms) {
 	const seconds = Math.max(0, Math.round(ms / 1000));

@@ -55,7 +55,7 @@ export function updateGauge(node, app) {
 export function countText(app) {
 	return [
 		el("strong", {}, number(app.RoomCount)),
-		el("span", { class: "faint" }, ` / ${number(app.MaxRoomCount)}`),
+		el("span", { class: "faint" }, `/ ${number(app.MaxRoomCount)}`),
 		el("span", { class: "count-share" }, percentText(app.RoomCount, app.MaxRoomCount)),
 	];
 }

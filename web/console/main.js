@@ -74,6 +74,7 @@ async function route() {
 				main.focus();
 		}
 		await module.show(page);
+		performance.mark("console-shown");
 	} catch (error) {
 		if (page.alive() && error.kind !== "ended") replace(main, failed(error, route));
 	}

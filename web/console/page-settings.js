@@ -74,7 +74,7 @@ export async function show(page) {
 				]),
 			),
 		),
-		el("h2", { class: "part-title" }, "Settings"),
+		el("h2", { class: "part-title" }, "All settings"),
 		el(
 			"p",
 			{ class: "help part-text" },

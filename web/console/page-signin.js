@@ -20,6 +20,7 @@ export function show(page, { text, done }) {
 			}
 			done();
 		},
+		el("input", { type: "text", name: "username", autocomplete: "username", value: "admin", hidden: true }),
 		field({
 			label: "Admin token",
 			name: "token",

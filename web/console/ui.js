@@ -84,7 +84,9 @@ export function facts(pairs) {
 export function table(caption, columns, rows, properties = {}) {
 	const heads = columns.map((one) => (typeof one === "string" ? { text: one } : one));
 	const cells = (row) =>
-		row.map((cell, at) => el("td", { class: heads[at].class, "data-label": heads[at].text, role: "cell" }, cell));
+		row.map((cell, at) =>
+			el("td", { class: heads[at].class, "data-label": heads[at].text, role: "cell" }, el("div", {}, cell)),
+		);
 	return el(
 		"div",
 		{ class: "table-box" },
