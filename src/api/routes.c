@@ -74,6 +74,7 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/callback_pause", API_MANAGE, api_manage_callback_pause, 0, RATE_NONE},
 	{"/manage/v1/callback_resume", API_MANAGE, api_manage_callback_resume, 0, RATE_NONE},
 	{"/manage/v1/callback_test", API_MANAGE, api_manage_callback_test, 0, RATE_NONE},
+	{"/manage/v1/events", API_MANAGE_STREAM, api_manage_events, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };
 
