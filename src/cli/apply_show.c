@@ -119,7 +119,8 @@ void apply_show_sum(const struct apply_plan *plan, bool dry_run)
 
 	/* standard output is all there is, as below */
 	(void)printf("%s%zu created, %zu changed, %zu deleted, %zu as the file says",
-		     dry_run ? "nothing was done; to do: " : "", sum.created, sum.changed, sum.deleted, sum.same);
+		     dry_run ? "dry run, nothing was changed; would be: " : "", sum.created, sum.changed, sum.deleted,
+		     sum.same);
 	if (sum.failed)
 		(void)printf(", %zu failed", sum.failed);
 	if (sum.untried)
