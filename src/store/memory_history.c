@@ -145,6 +145,17 @@ int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since
 	return 0;
 }
 
+int memory_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err)
+{
+	size_t count;
+
+	/* the first of those from the one before on */
+	if (memory_sample_list(base, number, time_ms, 1, sample_out, &count, err))
+		return -1;
+	return count == 1 && sample_out->minute_ms <= time_ms;
+}
+
 /* ---- the write side ---- */
 
 void memory_write_history(struct memory_store *store, const struct live_set *set)
