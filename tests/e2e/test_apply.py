@@ -1,6 +1,8 @@
 """`highwater apply` and `app export`: what differs is shown and made, twice is once, wrong files change nothing."""
 
 import copy
+import http.client
+import http.server
 import json
 import pathlib
 import subprocess
@@ -269,17 +271,39 @@ def test_two_at_once_both_end_with_what_the_file_says(backend, tmp_path):
 class Between:
     """Stands before the backend and does something when a call passes."""
 
-    def __init__(self, make_receiver, backend, on_call):
-        def answer(number, request):
-            on_call(request["path"])
-            reply = backend.client().post(request["path"], json.loads(request["body"]), {"Authorization": f"Bearer {backend.token}"})
-            return 200, {"Content-Type": "application/json"}, json.dumps(reply.body).encode()
+    def __init__(self, backend, on_call):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                on_call(self.path)
+                backend_side = http.client.HTTPConnection("127.0.0.1", backend.port, timeout=20)
+                try:
+                    backend_side.request("POST", self.path, body, {"Authorization": self.headers["authorization"]})
+                    reply = backend_side.getresponse().read()
+                except OSError:
+                    self.close_connection = True  # as the backend does
+                    return
+                finally:
+                    backend_side.close()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(reply)))
+                self.end_headers()
+                self.wfile.write(reply)
 
-        self.receiver = make_receiver(answer)
-        self.server = self.receiver.url.rsplit("/", 1)[0]
+            def log_message(self, *_):
+                pass
 
-    def apply(self, backend, path):
-        return run("apply", str(path), "--server", self.server, "--admin-token-file", str(backend.data / "admin-token"))
+        self.backend = backend
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def apply(self, path):
+        try:
+            return run("apply", str(path), "--server", f"http://127.0.0.1:{self.server.server_port}", "--admin-token-file",
+                       str(self.backend.data / "admin-token"))  # fmt: skip
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
 
 
 def write(tmp_path, *apps):
@@ -288,48 +312,47 @@ def write(tmp_path, *apps):
     return path
 
 
-def test_app_that_somebody_creates_meanwhile_is_changed_instead(backend, make_receiver, tmp_path):
+def test_app_that_somebody_creates_meanwhile_is_changed_instead(backend, tmp_path):
     def on_call(path):
         if path.endswith("/app_create"):
             backend.app(FIRST, MaxRoomCount=3)
 
-    ended = Between(make_receiver, backend, on_call).apply(backend, write(tmp_path, full()))
+    ended = Between(backend, on_call).apply(write(tmp_path, full()))
     assert ended.returncode == DONE, ended
     assert "~ MaxRoomCount 3 -> 100" in ended.stdout and "0 created, 1 changed" in ended.stdout
     assert backend.show()["MaxRoomCount"] == 100 and backend.show()["CallbackUrl"] == URL
 
 
-def test_app_that_somebody_deletes_meanwhile_is_told_with_what_was_set(backend, make_receiver, tmp_path):
+def test_app_that_somebody_deletes_meanwhile_is_told_with_what_was_set(backend, tmp_path):
     def on_call(path):
         if path.endswith("/callback_set"):
             backend.manage("app_delete", {"SdkAppid": FIRST}).ok()
 
     backend.app(FIRST, MaxRoomCount=3)
-    ended = Between(make_receiver, backend, on_call).apply(backend, write(tmp_path, full(), {"SdkAppid": SECOND}))
+    ended = Between(backend, on_call).apply(write(tmp_path, full(), {"SdkAppid": SECOND}))
     assert ended.returncode == REFUSED
     assert f"app {FIRST}: callback_set was refused (70020)" in ended.stderr and "; was set before: MaxRoomCount, " in ended.stderr
     assert "1 created, 0 changed, 0 deleted, 0 as the file says, 1 failed" in ended.stdout
 
 
-def test_field_that_somebody_changes_back_is_told(backend, make_receiver, tmp_path):
+def test_field_that_somebody_changes_back_is_told(backend, tmp_path):
     def on_call(path):
         if path.endswith("/app_show"):
             backend.manage("app_set", {"SdkAppid": FIRST, "MaxRoomCount": 9}).ok()
 
     backend.app(FIRST, MaxRoomCount=3)
-    ended = Between(make_receiver, backend, on_call).apply(backend, write(tmp_path, {"SdkAppid": FIRST, "MaxRoomCount": 5}))
+    ended = Between(backend, on_call).apply(write(tmp_path, {"SdkAppid": FIRST, "MaxRoomCount": 5}))
     assert ended.returncode == REFUSED
     assert "somebody else changed it meanwhile, so it is not as the file says: MaxRoomCount" in ended.stderr
 
 
-def test_without_an_answer_all_ends_there(backend, make_receiver, tmp_path):
+def test_without_an_answer_all_ends_there(backend, tmp_path):
     def on_call(path):
         if path.endswith("/app_create") and len(backend.manage("app_list", {}).ok().response["AppList"]) == 1:
             backend.kill()
 
-    between = Between(make_receiver, backend, on_call)
     path = write(tmp_path, *({"SdkAppid": number} for number in (FIRST, SECOND, THIRD)))
-    ended = between.apply(backend, path)
+    ended = Between(backend, on_call).apply(path)
     assert ended.returncode == IO, ended
     assert f"app {SECOND}: app_create: " in ended.stderr
     assert "1 created, 0 changed, 0 deleted, 0 as the file says, 1 failed, 1 not tried" in ended.stdout
