@@ -66,6 +66,15 @@ def test_what_proves_the_sender_is_not_shown(make_receiver, files, arguments):
     assert "RequestTime=" + request["params"]["RequestTime"] in made.stdout and f"&SdkAppid={request['params']['SdkAppid']}&" in made.stdout
 
 
+@pytest.mark.parametrize("target", ["/CallbackCommand=abc/d", "/a?myCallbackCommand=1", "/a?x=&CallbackCommand=Live.CallbackAfterCreateRoom"])
+def test_words_of_the_url_stay_as_they_are(make_receiver, files, target):
+    """What looks like a parameter of ours may stand in the URL that was given."""
+    receiver = make_receiver()
+    conftest.run("trigger", receiver.url + target, *files)
+    (request,) = receiver.wait_for(1)
+    assert request["path"].startswith(target + ("&" if "?" in target else "?") + "SdkAppid=1400000001&CallbackCommand=" + wire.ALERT + "&")
+
+
 def test_request_is_the_backends_own(make_backend, make_receiver, files):
     """The same URL, headers and packet, but for what names the event and the time."""
     receiver = make_receiver()
