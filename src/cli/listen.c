@@ -12,6 +12,7 @@
 #include "cli/trier.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -108,15 +109,19 @@ static int listen_open(struct listen *listen, struct error *err)
 	return http_server_open(&server, &listen->server, err) || http_server_start(listen->server, err) ? -1 : 0;
 }
 
-static void listen_close(struct listen *listen)
+/* Returns errno of what kept it from printing, or 0. */
+static int listen_close(struct listen *listen)
 {
+	int failure;
+
 	if (listen->server)
 		http_server_drain(listen->server, LISTEN_DRAIN_MS);
 	http_server_close(&listen->server);
 	receive_close(&listen->receive);
 	listen_forward_close(&listen->forward);
-	listen_show_close(&listen->show);
+	failure = listen_show_close(&listen->show);
 	hw_receiver_free(listen->receiver);
+	return failure;
 }
 
 /* Where callbacks are to be sent, and what is looked at: on standard error, so that standard output has events only. */
@@ -141,6 +146,7 @@ static void listen_greet(const struct listen *listen)
 static int listen_run_server(struct listen *listen)
 {
 	struct error err;
+	int failure;
 	int exit;
 
 	service_prepare(&(struct service_log_choice){LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT});
@@ -151,12 +157,12 @@ static int listen_run_server(struct listen *listen)
 		listen_greet(listen);
 		service_wait_signal();
 	}
-	listen_close(listen);
-	if (exit == CLI_DONE)
-		(void)fprintf(stderr,
-			      "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
-			      listen->taken, listen->known, listen->refused);
-	return exit;
+	failure = listen_close(listen);
+	if (exit != CLI_DONE)
+		return exit;
+	(void)fprintf(stderr, "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
+		      listen->taken, listen->known, listen->refused);
+	return failure == 0 || failure == EPIPE || failure == ETIMEDOUT ? CLI_DONE : CLI_IO;
 }
 
 /* ---- resending ---- */

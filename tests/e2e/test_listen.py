@@ -250,6 +250,50 @@ def test_replays_of_the_backend_reach_it(listen, make_backend):
     assert "CreateRoom room-7  #1  attempt 2  replay 1  known, came 2 times" in line
 
 
+def start(folder, *arguments, stdout):
+    """One whose standard output is the test's own. Returns the child and its port."""
+    err = folder / "err"
+    with open(err, "ab") as end:
+        child = subprocess.Popen([conftest.BINARY, "listen", "--listen", "127.0.0.1:0", "--record", str(folder / "listen.db"), *arguments],
+                                 stdout=stdout, stderr=end, stdin=subprocess.DEVNULL)  # fmt: skip
+    wire.wait(lambda: "Ctrl-C ends" in err.read_text(), what="it to listen")
+    return child, int(re.findall(r":(\d+)/", err.read_text())[0])
+
+
+def test_end_of_the_pipe_is_the_end(tmp_path):
+    """`highwater listen --json | head -1` waits for one callback, and not for a second that tells it that nobody reads."""
+    child, port = start(tmp_path, "--json", stdout=subprocess.PIPE)
+    with contextlib.closing(Sender(port)) as sender:
+        sender.send().ok()
+        assert json.loads(child.stdout.readline())["Event"] == "callback"
+        child.stdout.close()
+        assert child.wait(10) == 0
+
+
+def test_reader_that_does_not_read_keeps_nobody_from_ending(tmp_path):
+    child, port = start(tmp_path, "--json", stdout=subprocess.PIPE)
+    with contextlib.closing(Sender(port)) as sender:
+        for number in range(300):
+            sender.send({**SAMPLE, "CurRoomCount": number}).ok()
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 0
+    assert "the last lines were not shown: nobody reads them" in (tmp_path / "err").read_text()
+    child.stdout.close()
+
+
+def test_full_disk_behind_standard_output_is_told_and_keeps_no_callback_away(tmp_path):
+    with open("/dev/full", "wb") as full:
+        child, port = start(tmp_path, stdout=full)
+    with contextlib.closing(Sender(port)) as sender:
+        for number in range(3):
+            sender.send({**SAMPLE, "CurRoomCount": number}).ok()
+    wire.wait(lambda: "No space left on device; callbacks are still kept" in (tmp_path / "err").read_text(), what="it to tell")
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 3
+    assert (tmp_path / "err").read_text().count("No space left") == 1
+    assert len(conftest.run("record", "export", "--record", str(tmp_path / "listen.db")).stdout.splitlines()) == 3
+
+
 BAD = [
     (["--listen", "nowhere"], 2, "listen"),
     (["--resend", "all"], 2, "--resend needs --forward: where to?"),
