@@ -8,6 +8,7 @@
 #include "cli/listen_forward.h"
 #include "cli/listen_show.h"
 #include "cli/moment.h"
+#include "cli/record_words.h"
 #include "cli/service.h"
 #include "cli/trier.h"
 
@@ -173,9 +174,24 @@ struct listen_resend {
 	uint64_t delivered;
 };
 
+static void resend_print_json(const struct record_row *row, const struct trier_result *result)
+{
+	bool replied = result->outcome == HTTP_OUTCOME_REPLIED;
+	struct buf line;
+
+	buf_init(&line, 4096);
+	buf_printf(&line,
+		   "{\"Event\":\"resent\",\"Id\":%" PRId64 ",\"SdkAppid\":%" PRIu32
+		   ",\"Status\":%d,\"DurationUs\":%" PRId64 ",\"Delivered\":%s,\"Reason\":",
+		   row->id, row->sdkappid, replied ? result->status : 0, result->duration_us,
+		   result->verdict.delivered ? "true" : "false");
+	buf_append_json_string(&line, str_c(result->verdict.reason));
+	(void)printf("%s}\n", buf_c(&line)); /* standard output is all there is, as below */
+	buf_fini(&line);
+}
+
 static void resend_print(const struct record_row *row, const struct trier_result *result)
 {
-	/* standard output is all there is, as below */
 	(void)printf("%6" PRId64 "  app %" PRIu32 "  ", row->id, row->sdkappid);
 	if (result->outcome == HTTP_OUTCOME_REPLIED)
 		(void)printf("-> %d in %.1f ms", result->status, (double)result->duration_us / 1000);
@@ -219,7 +235,11 @@ static int resend_row(struct listen_resend *resend, const struct record_row *row
 	trier_send(&listen->trier, &request, 0, &result);
 	resend->sent++;
 	resend->delivered += result.verdict.delivered;
-	resend_print(row, &result);
+	if (options_get(listen->line, OPTION_JSON)->set)
+		resend_print_json(row, &result);
+	else
+		resend_print(row, &result);
+	(void)fflush(stdout); /* the next answer may take a while */
 	trier_result_free(&result);
 	caller_request_free(&request);
 	return CLI_DONE;
@@ -254,17 +274,15 @@ static int resend_all(struct listen_resend *resend, struct record_reader *reader
 static int resend_one(struct listen_resend *resend, struct record_reader *reader, struct arena *arena)
 {
 	const struct cli_line *line = resend->listen->line;
-	struct str which = str_c(options_get(line, OPTION_RESEND)->text);
+	const char *which = options_get(line, OPTION_RESEND)->text;
 	struct record_row row;
 	struct error err;
-	uint64_t id;
-	int found = str_to_u64(which, INT64_MAX, &id) == 0 ? record_read_id(reader, arena, (int64_t)id, &row, &err)
-							   : record_read_webhook_id(reader, arena, which, &row, &err);
+	int found = record_find_word(reader, arena, which, &row, &err);
 
 	if (found < 0)
 		return cli_fail(line, CLI_IO, "%s", err.text);
 	if (found == 0 || row.kind != RECORD_CALLBACK)
-		return cli_fail(line, CLI_REFUSED, "there is no callback %.80s in %s", which.ptr, listen_record(line));
+		return cli_fail(line, CLI_REFUSED, "there is no callback %.80s in %s", which, listen_record(line));
 	return resend_row(resend, &row);
 }
 
@@ -288,7 +306,11 @@ static int listen_resend(struct listen *listen)
 	record_reader_close(&reader);
 	if (exit != CLI_DONE)
 		return exit;
-	(void)printf("%" PRIu64 " of %" PRIu64 " delivered\n", resend.delivered, resend.sent); /* as above */
+	/* as above */
+	(void)printf(options_get(line, OPTION_JSON)->set ? "{\"Event\":\"end\",\"Delivered\":%" PRIu64
+							   ",\"Sent\":%" PRIu64 "}\n"
+							 : "%" PRIu64 " of %" PRIu64 " delivered\n",
+		     resend.delivered, resend.sent);
 	return resend.delivered == resend.sent ? CLI_DONE : CLI_REFUSED;
 }
 

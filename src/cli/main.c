@@ -179,9 +179,12 @@ static int main_run_line(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	int exit = main_run_line(argc, argv);
+	bool failed_before = ferror(stdout) != 0; /* whose errno may be another's by now */
+	bool fails = fflush(stdout) != 0;
 
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (!fails && !failed_before)
 		return exit;
-	(void)fprintf(stderr, "highwater: writing standard output: %s\n", strerror(errno)); /* as cli_fail */
+	(void)fprintf(stderr, "highwater: writing standard output: %s\n",
+		      fails ? strerror(errno) : "not all of it could be written"); /* as cli_fail */
 	return exit == CLI_DONE ? CLI_IO : exit;
 }

@@ -173,9 +173,25 @@ def test_forward_that_fails_is_shown_and_can_be_sent_again(listen, make_receiver
     assert conftest.run(*again, "--resend", "all", "--since", str(int(time.time() * 1000) + 60000)).stdout == "0 of 0 delivered\n"
     missing = conftest.run(*again, "--resend", "nothing")
     assert missing.returncode == 1 and "there is no callback nothing in " in missing.stderr
+    ended = conftest.run(*again, "--resend", "all", "--json")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line["Event"] for line in lines] == ["resent", "resent", "resent", "end"] and lines[3] == {"Event": "end", "Delivered": 3, "Sent": 3}
+    assert [(line["Id"], line["Status"], line["Delivered"], line["Reason"]) for line in lines[:3]] == [(id, 200, True, "") for id in (1, 2, 3)]
     receiver.down()
     failing = conftest.run(*again, "--resend", "1")
     assert failing.returncode == 1 and "0 of 1 delivered" in failing.stdout
+
+
+def test_resending_keeps_a_command_whatever_it_is(listen, receiver):
+    listening = listen()
+    odd = "Live.A&SdkAppid=7#\u00e9"
+    with contextlib.closing(Sender(listening.port)) as sender:
+        sender.send({"CallbackCommand": odd}, CallbackCommand=odd).ok()
+    listening.stop()
+    ended = conftest.run("listen", "--record", str(listening.record), "--forward", receiver.url, "--resend", "all")
+    assert ended.returncode == 0, ended
+    (request,) = receiver.requests
+    assert request["params"]["CallbackCommand"] == odd and request["params"]["SdkAppid"] == "1400000001"
 
 
 def test_receiver_that_hangs_delays_no_answer(listen):
@@ -300,7 +316,7 @@ BAD = [
     (["--since", "1h"], 2, "--since needs --resend"),
     (["--forward", "ftp://a/"], 2, "--forward: the URL must begin with http:// or https://"),
     (["--token-file", "/nonexistent"], 3, "/nonexistent"),
-    (["--resend", "1", "--forward", "http://127.0.0.1:9/"], 2, "it cannot be found"),
+    (["--resend", "1", "--forward", "http://127.0.0.1:9/"], 3, "it cannot be found"),
     (["extra"], 2, "extra"),
 ]
 
