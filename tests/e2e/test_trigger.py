@@ -198,6 +198,7 @@ BAD = [
     (["http://a/", "--times", "0"], "--times"),
     (["http://a/", "--cert-file", "x"], "--cert-file and --key-file belong together"),
     (["http://a/", "--token-file", "/nonexistent"], "/nonexistent"),
+    (["http://a/", "--ca-file", "/"], "--ca-file: reading the CA file /: Is a directory"),
     (["http://a/", "--ca-file", "/nonexistent"], "--ca-file: "),
     (["http://a/", "--body-file", "/nonexistent"], "/nonexistent"),
 ]
