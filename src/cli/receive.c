@@ -67,12 +67,27 @@ struct receiver {
 	struct http_server *status_server;
 };
 
+/* Like http.listen, but it may be empty. */
+static int receiver_check_status(const char *listen, struct error *err)
+{
+	char none[] = "";
+	char text[256];
+	const struct service_http like = {.listen = text, .cert_file = none, .key_file = none};
+
+	if (!*listen || (str_copy(text, sizeof(text), str_c(listen)) && service_http_check(&like, err) == 0))
+		return 0;
+	return error_set(err, ERR_INVALID,
+			 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8082 or [::1]:8082, "
+			 "and not empty",
+			 listen);
+}
+
 static int receiver_check(void *target, struct error *err)
 {
 	struct receiver *receiver = container_of(target, struct receiver, settings);
 	const struct receive_settings *settings = &receiver->settings;
 
-	return service_http_check(&settings->http, err) ||
+	return service_http_check(&settings->http, err) || receiver_check_status(settings->status_listen, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(&settings->log, &receiver->log, err)
