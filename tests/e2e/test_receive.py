@@ -657,6 +657,25 @@ def test_record_that_is_no_regular_file_is_refused(receive):
     assert "twice" in ended.stderr or "/dev/full" in ended.stderr
 
 
+def test_long_line_is_printed_into_a_pipe_that_is_read(receive):
+    """Whatever the pipe has room for; it was 4 KiB at most."""
+    assert receive.stop() == 0
+    with open(receive.log_path, "ab") as log:
+        child = subprocess.Popen([conftest.BINARY, *receive.arguments, "--http-port-file", str(receive.port_file)], cwd=receive.folder,
+                                 stdout=subprocess.PIPE, stderr=log, env={**os.environ, **receive.environment})  # fmt: skip
+    wire.wait(receive.port_file.exists, what="it to be ready")
+    with contextlib.closing(Sender(int(receive.port_file.read_text()), TOKEN)) as sender:
+        for size in (5000, 100000, 10):
+            sender.send({**SAMPLE, "Padding": "x" * size}).ok()
+            assert len(json.loads(child.stdout.readline())["Body"]["Padding"]) == size
+        for number in range(2000):  # and now nobody reads
+            sender.send({**SAMPLE, "CurRoomCount": number, "Padding": "x" * 3000}).ok()
+    child.terminate()
+    assert child.wait(20) == 0
+    assert "event=cannot_print" in receive.log()
+    child.stdout.close()
+
+
 def test_check_looks_at_the_address_of_metrics():
     ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen", "8082")
     assert ended.returncode == 2 and 'status.listen: "8082" is no address with a port' in ended.stderr
