@@ -11,13 +11,17 @@
 #include "cli/record_words.h"
 #include "cli/service.h"
 #include "cli/trier.h"
+#include "http/probe.h"
 
-#include <assert.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#define LISTEN_RECORD "./listen.db"
 #define LISTEN_BODY_BYTES_MAX (256 * 1024)
 #define LISTEN_GAP_AFTER_MS (5 * 60 * 1000)
 #define LISTEN_DRAIN_MS 2000
@@ -38,9 +42,7 @@ struct listen {
 
 static const char *listen_record(const struct cli_line *line)
 {
-	const struct option_value *record = options_get(line, OPTION_RECORD);
-
-	return record->set ? record->text : LISTEN_RECORD;
+	return options_get(line, OPTION_LISTEN_RECORD)->text;
 }
 
 /* ---- receiving ---- */
@@ -82,6 +84,49 @@ static int listen_make_receiver(struct listen *listen)
 	return result ? cli_fail(listen->line, CLI_USAGE, "%s", reason) : CLI_DONE;
 }
 
+/* Is it an address of this machine at which we listen: the very one, or any of its own where we listen at all? */
+static bool listen_is_here(const struct probe_address *address, const char *listen)
+{
+	const struct sockaddr *at = (const struct sockaddr *)&address->address;
+	char host[INET6_ADDRSTRLEN];
+	struct sockaddr_storage own = address->address;
+	bool bracketed = listen[0] == '[';
+	struct str ours = {listen + bracketed, (size_t)(strrchr(listen, ':') - listen) - 2 * bracketed};
+	bool is_here;
+	int fd;
+
+	if (getnameinfo(at, address->len, host, sizeof(host), NULL, 0, NI_NUMERICHOST))
+		return false;
+	if (!str_eq(ours, STR("0.0.0.0")) && !str_eq(ours, STR("::")))
+		return str_eq(ours, str_c(host));
+	if (own.ss_family == AF_INET)
+		((struct sockaddr_in *)&own)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)&own)->sin6_port = 0;
+	fd = socket(own.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	is_here = fd >= 0 && bind(fd, (const struct sockaddr *)&own, address->len) == 0; /* only one's own can be */
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return is_here;
+}
+
+/* Would each callback that is passed on come back, and be passed on again? */
+static bool listen_is_ring(const char *forward, const char *listen, unsigned port)
+{
+	struct probe_addresses addresses;
+	struct probe_target target;
+	struct error err; /* whoever sends there tells it */
+	uint64_t there;
+
+	if (probe_target_parse(forward, &target, &err) || str_to_u64(str_c(target.port), UINT16_MAX, &there) ||
+	    there != port || probe_resolve(&target, &addresses, &err))
+		return false;
+	for (size_t i = 0; i < addresses.count; i++)
+		if (listen_is_here(&addresses.list[i], listen))
+			return true;
+	return false;
+}
+
 static int listen_open(struct listen *listen, struct error *err)
 {
 	const struct cli_line *line = listen->line;
@@ -107,7 +152,12 @@ static int listen_open(struct listen *listen, struct error *err)
 	    receive_open(&receive, &listen->receive, err))
 		return -1;
 	server.context = listen->receive;
-	return http_server_open(&server, &listen->server, err) || http_server_start(listen->server, err) ? -1 : 0;
+	if (http_server_open(&server, &listen->server, err) || http_server_start(listen->server, err))
+		return -1;
+	if (forward->set && listen_is_ring(forward->text, server.listen, http_server_port(listen->server)))
+		return error_set(err, ERR_INVALID,
+				 "--forward leads back to --listen: each callback would come again and again");
+	return 0;
 }
 
 /* Returns errno of what kept it from printing, or 0. */
@@ -263,6 +313,8 @@ static int resend_all(struct listen_resend *resend, struct record_reader *reader
 		if (record_read(reader, arena, &filter, ARRAY_LEN(rows), rows, &count, &err))
 			return cli_fail(line, CLI_IO, "%s", err.text);
 		for (size_t i = 0; i < count && exit == CLI_DONE; i++) {
+			if (ferror(stdout)) /* nobody would know what was sent */
+				return CLI_IO;
 			filter.after_id = rows[i].id;
 			if (rows[i].kind == RECORD_CALLBACK)
 				exit = resend_row(resend, &rows[i]);
@@ -337,14 +389,14 @@ static const struct cli_command listen_commands[] = {
 		.name = "",
 		.arguments = "",
 		.options = OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_TOKEN_FILE) |
-			   OPTION_BIT(OPTION_SECRET_FILE) | OPTION_BIT(OPTION_RECORD) | OPTION_BIT(OPTION_FORWARD) |
-			   OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) | OPTION_BIT(OPTION_SINCE) |
-			   OPTION_BIT(OPTION_JSON),
+			   OPTION_BIT(OPTION_SECRET_FILE) | OPTION_BIT(OPTION_LISTEN_RECORD) |
+			   OPTION_BIT(OPTION_FORWARD) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) |
+			   OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_JSON),
 		.summary = "Receives callbacks and shows them as they come; passes them on; sends them again",
 		.details = "\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with "
 			   "--token-file or "
-			   "--secret-file\nit checks them. All are kept in --record (without it: " LISTEN_RECORD
-			   "), and answered OK when they\nare there. --forward passes each on as it came, once, and "
+			   "--secret-file\nit checks them. All are kept in --record, and answered OK when they\nare "
+			   "there. --forward passes each on as it came, once, and "
 			   "shows the "
 			   "answer.\n\n--resend ID, --resend WEBHOOK-ID or --resend all (with --since and --app if you "
 			   "like) "

@@ -327,6 +327,28 @@ def test_bad_usage(arguments, status, words, tmp_path):
     assert ended.returncode == status and words in ended.stderr, ended.stderr
 
 
+@pytest.mark.parametrize("listen, forward", [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.2"), ("[::]", "[::1]")])
+def test_forward_that_leads_back_is_refused(tmp_path, listen, forward):
+    """It passed a callback on to itself, thousands of times a second."""
+    with socket.create_server((listen.strip("[]"), 0), family=socket.AF_INET6 if "[" in listen else socket.AF_INET) as free:
+        port = free.getsockname()[1]
+    ended = conftest.run("listen", "--listen", f"{listen}:{port}", "--forward", f"http://{forward}:{port}/a", "--record", str(tmp_path / "l.db"))
+    assert ended.returncode == 2 and "--forward leads back to --listen" in ended.stderr, ended.stderr
+
+
+def test_environment_does_not_name_its_record(tmp_path):
+    """HIGHWATER_RECORD may be that of a receiver in use."""
+    ended = conftest.run("listen", "--help", env={"HIGHWATER_RECORD": str(tmp_path / "callbacks.db")})
+    assert "Default ./listen.db." in ended.stdout and "HIGHWATER_RECORD" not in ended.stdout
+    with open(tmp_path / "err", "wb") as err:
+        child = subprocess.Popen([conftest.BINARY, "listen", "--listen", "127.0.0.1:0"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=err,
+                                 env={**os.environ, "HIGHWATER_RECORD": str(tmp_path / "callbacks.db")})  # fmt: skip
+    wire.wait(lambda: "Ctrl-C ends" in (tmp_path / "err").read_text(), what="it to listen")
+    child.terminate()
+    assert child.wait(20) == 0
+    assert (tmp_path / "listen.db").exists() and not (tmp_path / "callbacks.db").exists()
+
+
 def test_two_on_one_record(listen):
     listening = listen()
     ended = conftest.run("listen", "--listen", "127.0.0.1:0", "--record", str(listening.record))
