@@ -9,6 +9,7 @@
 #include "cli/receive_trust.h"
 #include "cli/service.h"
 #include "receive/status.h"
+#include "status/page.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -29,9 +30,6 @@ struct receive_settings {
 	char *status_port_file;
 	struct service_log log;
 };
-
-#define RECEIVE_STATUS_CONNECTIONS_MAX 100
-#define RECEIVE_STATUS_TIMEOUT_MS 10000
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
@@ -63,7 +61,8 @@ struct receiver {
 	struct buf line; /* the recording thread's */
 	struct receive *receive;
 	struct http_server *server;
-	struct status *status; /* NULL for none, as the next */
+	struct status *status; /* NULL for none, as status_server */
+	struct status_page page;
 	struct http_server *status_server;
 };
 
@@ -131,31 +130,23 @@ static int receiver_open_status(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
 	const struct status_options options = {receiver->receive, receiver->server, settings->record};
-	struct http_server_options server = {.listen = settings->status_listen,
-					     .thread_count = 1,
-					     .body_bytes_max = 1024,
-					     .header_bytes_max = 16 * 1024,
-					     .connection_count_max = RECEIVE_STATUS_CONNECTIONS_MAX,
-					     .request_timeout_ms = RECEIVE_STATUS_TIMEOUT_MS,
-					     .idle_timeout_ms = 6 * RECEIVE_STATUS_TIMEOUT_MS,
-					     .handler = status_handle,
-					     .refuse = status_refuse};
 
 	if (!*settings->status_listen)
 		return 0;
 	if (status_open(&options, &receiver->status, err))
 		return -1;
-	server.context = receiver->status;
-	if (http_server_open(&server, &receiver->status_server, err))
-		return error_wrap(err, "status.listen");
-	return http_server_start(receiver->status_server, err) || receiver_write_status_port(receiver, err) ? -1 : 0;
+	receiver->page.write_metrics = status_write_metrics;
+	receiver->page.write_trouble = status_write_trouble;
+	receiver->page.context = receiver->status;
+	return status_page_open(&receiver->page, settings->status_listen, &receiver->status_server, err) ||
+			       receiver_write_status_port(receiver, err)
+		       ? -1
+		       : 0;
 }
 
 static void receiver_close_status(struct receiver *receiver)
 {
-	if (receiver->status_server)
-		http_server_drain(receiver->status_server, 1000);
-	http_server_close(&receiver->status_server);
+	status_page_close(&receiver->status_server);
 	status_close(&receiver->status);
 }
 
@@ -189,6 +180,12 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 		       : 0;
 }
 
+/* It borrows the server that is closed next. */
+static void receiver_finish(void *context)
+{
+	receiver_close_status(context);
+}
+
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
 	service_prepare(&receiver->log);
@@ -197,8 +194,8 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 	if (receiver_open(receiver, err))
 		return -1;
 	service_wait_signal();
-	receiver_close_status(receiver); /* it is not ready any more, and borrows what is closed next */
-	service_close_http(&receiver->settings.http, &receiver->server, NULL, NULL);
+	status_page_drain(&receiver->page);
+	service_close_http(&receiver->settings.http, &receiver->server, receiver_finish, receiver);
 	return 0;
 }
 
