@@ -67,6 +67,7 @@ void api_answer(struct api_request *request, int code, const char *text)
 	}
 	buf_append_char(&reply, '}');
 	assert(buf_ok(&reply)); /* what stands beside is short, see accounts.c */
+	tally_count(api_tally(api_request_thread(request)), request->route, code);
 	api_log(request, code);
 	directory_release(request->app);
 	json_decref(request->body);

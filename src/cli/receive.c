@@ -26,8 +26,7 @@ struct receive_settings {
 	uint64_t silence;
 	uint64_t gap_after;
 	struct receive_sinks_settings sinks;
-	char *status_listen;
-	char *status_port_file;
+	struct service_status status;
 	struct service_log log;
 };
 
@@ -46,10 +45,7 @@ static const struct setting receive_rows[] = {
 	 UINT64_C(30) * 86400 * 1000,
 	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
 	RECEIVE_SINK_ROWS(receive_settings),
-	{"status.listen", SETTING_TEXT, offsetof(struct receive_settings, status_listen), "127.0.0.1:8082", 0, 255,
-	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},
-	{"status.port_file", SETTING_TEXT, offsetof(struct receive_settings, status_port_file), "", 0, 4000,
-	 "File that gets that port's number when everything is ready; removed at a clean stop."},
+	SERVICE_STATUS_ROWS(receive_settings, "127.0.0.1:8082"),
 	SERVICE_LOG_ROWS(receive_settings),
 };
 
@@ -114,34 +110,19 @@ static void receiver_print(void *context, const struct receive_seen *seen)
 			  LOG_U64("held_back", held_back));
 }
 
-static int receiver_write_status_port(const struct receiver *receiver, struct error *err)
-{
-	char text[16];
-
-	if (!*receiver->settings.status_port_file)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%u\n", http_server_port(receiver->status_server)); /* fits */
-	if (files_write(receiver->settings.status_port_file, str_c(text), 0644, err))
-		return error_wrap(err, "status.port_file");
-	return 0;
-}
-
 static int receiver_open_status(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
 	const struct status_options options = {receiver->receive, receiver->server, settings->record};
 
-	if (!*settings->status_listen)
+	if (!*settings->status.listen)
 		return 0;
 	if (status_open(&options, &receiver->status, err))
 		return -1;
 	receiver->page.write_metrics = status_write_metrics;
 	receiver->page.write_trouble = status_write_trouble;
 	receiver->page.context = receiver->status;
-	return status_page_open(&receiver->page, settings->status_listen, &receiver->status_server, err) ||
-			       receiver_write_status_port(receiver, err)
-		       ? -1
-		       : 0;
+	return service_open_status(&settings->status, &receiver->page, &receiver->status_server, err);
 }
 
 static void receiver_close_status(struct receiver *receiver)
@@ -232,8 +213,7 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		if (*receiver.settings.status_port_file)
-			(void)unlink(receiver.settings.status_port_file); /* one that is left is replaced later */
+		service_stopped_status(&receiver.settings.status);
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);

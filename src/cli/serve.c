@@ -9,6 +9,7 @@
  * The admin token is made at the first start and kept in DATA/admin-token, for the owner's eyes only. It is never
  * logged. */
 #include "api/api.h"
+#include "api/metrics.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/files.h"
@@ -54,6 +55,8 @@ struct serve_settings {
 	uint64_t keep_samples;
 	char *on_fail;
 	char *on_unparsable;
+	struct service_status status;
+	uint64_t status_apps_max;
 	struct service_log log;
 };
 
@@ -143,6 +146,10 @@ static const struct setting serve_rows[] = {
 		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
 	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
 		  "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
+	SERVICE_STATUS_ROWS(serve_settings, ""),
+	SERVE_ROW("status.apps_max", SETTING_COUNT, status_apps_max, "1000", 0, METRICS_APPS_MAX,
+		  "Most apps of which /metrics tells one by one, those with the lowest SDKAppIDs; its sums are over "
+		  "all."),
 	SERVICE_LOG_ROWS(serve_settings),
 };
 
@@ -157,6 +164,9 @@ struct serve {
 	struct hook *hook;
 	struct api *api;
 	struct http_server *server;
+	struct metrics *metrics; /* NULL for none, as status_server */
+	struct status_page page;
+	struct http_server *status_server;
 };
 
 /* ---- settings ---- */
@@ -253,6 +263,12 @@ static int serve_open_token(struct serve *serve, struct error *err)
 
 /* ---- open, start, stop, close ---- */
 
+static void serve_append_store_path(const struct serve *serve, struct buf *path)
+{
+	buf_init(path, SERVE_PATH_BYTES_MAX);
+	buf_printf(path, "%s/highwater.db", serve->settings.data_dir);
+}
+
 static int serve_open_store(struct serve *serve, struct error *err)
 {
 	struct store_sqlite_options options = {
@@ -264,8 +280,7 @@ static int serve_open_store(struct serve *serve, struct error *err)
 
 	if (files_make_folder(serve->settings.data_dir, 0700, err))
 		return error_wrap(err, "data.dir");
-	buf_init(&path, SERVE_PATH_BYTES_MAX);
-	buf_printf(&path, "%s/highwater.db", serve->settings.data_dir);
+	serve_append_store_path(serve, &path);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
 	buf_fini(&path);
@@ -334,6 +349,38 @@ static int serve_open_server(struct serve *serve, struct error *err)
 	return http_server_open(&server, &serve->server, err);
 }
 
+static int serve_open_status(struct serve *serve, struct error *err)
+{
+	struct metrics_options options = {
+		.engine = serve->engine,
+		.hook = serve->hook,
+		.api = serve->api,
+		.server = serve->server,
+		.app_count_max = serve->settings.status_apps_max,
+	};
+	struct buf path;
+	int result;
+
+	if (!*serve->settings.status.listen)
+		return 0;
+	serve_append_store_path(serve, &path);
+	options.store_path = buf_c(&path);
+	result = metrics_open(&options, &serve->metrics, err);
+	buf_fini(&path);
+	if (result)
+		return -1;
+	serve->page.write_metrics = metrics_write;
+	serve->page.write_trouble = metrics_write_trouble;
+	serve->page.context = serve->metrics;
+	return service_open_status(&serve->settings.status, &serve->page, &serve->status_server, err);
+}
+
+static void serve_close_status(struct serve *serve)
+{
+	status_page_close(&serve->status_server);
+	metrics_close(&serve->metrics);
+}
+
 static int serve_open(struct serve *serve, struct error *err)
 {
 	return serve_open_store(serve, err) || serve_open_token(serve, err) || serve_open_engine(serve, err) ||
@@ -344,7 +391,7 @@ static int serve_open(struct serve *serve, struct error *err)
 
 static int serve_start(struct serve *serve, struct error *err)
 {
-	return engine_start(serve->engine, err) || hook_start(serve->hook, err) ||
+	return engine_start(serve->engine, err) || hook_start(serve->hook, err) || serve_open_status(serve, err) ||
 			       http_server_start(serve->server, err) ||
 			       service_ready(&serve->settings.http, http_server_port(serve->server), err)
 		       ? -1
@@ -356,6 +403,7 @@ static void serve_finish(void *context)
 {
 	struct serve *serve = context;
 
+	serve_close_status(serve); /* it borrows the server that is closed next */
 	hook_stop(serve->hook);
 	engine_stop(serve->engine);
 }
@@ -363,6 +411,7 @@ static void serve_finish(void *context)
 /* Of whatever was opened, also half. */
 static void serve_close(struct serve *serve)
 {
+	serve_close_status(serve);
 	if (serve->hook)
 		hook_stop(serve->hook);
 	if (serve->engine)
@@ -381,6 +430,7 @@ static int serve_run_service(struct serve *serve, struct error *err)
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
 	service_wait_signal();
+	status_page_drain(&serve->page);
 	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
 	return 0;
 }
@@ -411,6 +461,7 @@ static int serve_run(int argc, char **argv)
 			exit = service_fail(&serve_service, &err);
 		else
 			service_stopped(&serve.settings.http);
+		service_stopped_status(&serve.settings.status);
 	}
 	settings_fini(&settings);
 	return exit;

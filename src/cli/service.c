@@ -290,6 +290,37 @@ int service_ready(const struct service_http *http, unsigned port, struct error *
 	return result;
 }
 
+/* ---- the operator's page ---- */
+
+static int service_write_status_port(const struct service_status *status, unsigned port, struct error *err)
+{
+	char text[16];
+
+	if (!*status->port_file)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%u\n", port); /* fits */
+	return files_write(status->port_file, str_c(text), 0644, err) ? error_wrap(err, "status.port_file") : 0;
+}
+
+int service_open_status(const struct service_status *status, struct status_page *page, struct http_server **server_out,
+			struct error *err)
+{
+	if (!*status->listen)
+		return 0;
+	return status_page_open(page, status->listen, server_out, err) ||
+			       service_write_status_port(status, http_server_port(*server_out), err)
+		       ? -1
+		       : 0;
+}
+
+void service_stopped_status(const struct service_status *status)
+{
+	if (*status->port_file)
+		(void)unlink(status->port_file); /* one that is left is replaced at the next start */
+}
+
+/* ---- stop ---- */
+
 #define SERVICE_ANSWER_POLL_MS 5
 #define SERVICE_ANSWER_WAIT_MS 5000
 

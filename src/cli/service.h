@@ -5,6 +5,7 @@
 #include "base/settings.h"
 #include "cli/cli.h"
 #include "http/server.h"
+#include "status/page.h"
 
 struct service_http {
 	char *listen;
@@ -115,6 +116,25 @@ struct service_log_choice {
 			"How log lines are written: logfmt (key=value), or json, an object each."                      \
 	}
 
+/* The operator's page. */
+struct service_status {
+	char *listen;
+	char *port_file;
+};
+
+#define SERVICE_STATUS_ROWS(target, listen_default)                                                                    \
+	{"status.listen",                                                                                              \
+	 SETTING_TEXT,                                                                                                 \
+	 offsetof(struct target, status.listen),                                                                       \
+	 listen_default,                                                                                               \
+	 0,                                                                                                            \
+	 255,                                                                                                          \
+	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},                   \
+	{                                                                                                              \
+		"status.port_file", SETTING_TEXT, offsetof(struct target, status.port_file), "", 0, 4000,              \
+			"File that gets that port's number when everything is ready; removed at a clean stop."         \
+	}
+
 struct service {
 	const char *name; /* "serve" */
 	const char *summary;
@@ -154,5 +174,10 @@ void service_stopped(const struct service_http *http);
  */
 void service_close_http(const struct service_http *http, struct http_server **server, void (*finish)(void *context),
 			void *context);
+/* The page's listener, when there is to be one, and its port file; `server_out` stays NULL when not. */
+MUST_CHECK int service_open_status(const struct service_status *status, struct status_page *page,
+				   struct http_server **server_out, struct error *err);
+/* Removes the port file. */
+void service_stopped_status(const struct service_status *status);
 /* Prints what went wrong at the start and returns the exit code. */
 int service_fail(const struct service *service, const struct error *err);

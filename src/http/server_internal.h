@@ -79,6 +79,7 @@ struct server_thread {
 	_Atomic uint64_t calls_open;
 	_Atomic uint64_t refused_total;
 	_Atomic uint64_t timeouts_total;
+	_Atomic uint64_t replies_total[HTTP_STATUS_CLASSES];
 };
 
 struct server_handler {

@@ -94,6 +94,7 @@ int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since
 int memory_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);
 int memory_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t *count_out, struct error *err);
+int memory_waiting_oldest(struct store_reader *base, int64_t *event_ms_out, struct error *err);
 int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err);
 int memory_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,

@@ -218,6 +218,7 @@ static const struct store_reader_ops memory_reader_ops = {
 	.room_count = memory_room_count,
 	.waiting_each = memory_waiting_each,
 	.waiting_count = memory_waiting_count,
+	.waiting_oldest = memory_waiting_oldest,
 	.callback_next = memory_callback_next,
 	.callback_due = memory_callback_due,
 	.callback_get = memory_callback_get,

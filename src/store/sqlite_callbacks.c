@@ -109,6 +109,18 @@ int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, u
 	return sqlite_query_end(base, statement, rc, err);
 }
 
+int sqlite_waiting_oldest(struct store_reader *base, int64_t *event_ms_out, struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_WAITING_OLDEST, 0, NULL);
+	int rc = sqlite3_step(statement);
+	int64_t event_ms = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+
+	if (sqlite_query_end(base, statement, rc, err))
+		return -1;
+	*event_ms_out = event_ms;
+	return 0;
+}
+
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err)
 {

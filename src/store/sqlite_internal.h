@@ -121,6 +121,7 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 	X(SQL_SAMPLE_DROP, "DELETE FROM samples WHERE number = ?1 AND minute_ms < (SELECT max(minute_ms) "             \
 			   "FROM samples WHERE number = ?1 AND minute_ms < ?2)")                                       \
 	X(SQL_SAMPLES_DELETE, "DELETE FROM samples WHERE number = ?1")                                                 \
+	X(SQL_PROBE, "INSERT INTO meta VALUES ('probe', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1")               \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
 #define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
@@ -201,6 +202,8 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
 	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
 	X(SQL_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = ?1")                       \
+	X(SQL_WAITING_OLDEST, "SELECT event_ms FROM callbacks INDEXED BY callbacks_oldest WHERE state = 0 AND event_ms >= 0 "            \
+			      "ORDER BY event_ms LIMIT 1")                                                             \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \
@@ -240,6 +243,7 @@ int sqlite_sample_list(struct store_reader *base, uint32_t number, int64_t since
 
 int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);
+int sqlite_waiting_oldest(struct store_reader *base, int64_t *event_ms_out, struct error *err);
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err);
 int sqlite_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,

@@ -213,6 +213,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.room_count = sqlite_room_count,
 	.waiting_each = sqlite_waiting_each,
 	.waiting_count = sqlite_waiting_count,
+	.waiting_oldest = sqlite_waiting_oldest,
 	.callback_next = sqlite_callback_next,
 	.callback_due = sqlite_callback_due,
 	.callback_get = sqlite_callback_get,

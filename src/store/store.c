@@ -36,6 +36,11 @@ int store_clip_due(struct store *store, int64_t latest_ms, struct error *err)
 	return store->ops->clip_due(store, latest_ms, err);
 }
 
+int store_probe(struct store *store, struct error *err)
+{
+	return store->ops->probe(store, err);
+}
+
 uint64_t store_id(const struct store *store)
 {
 	return store->id;
@@ -114,6 +119,11 @@ int store_waiting_each(struct store_reader *reader, void (*each)(void *context, 
 int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err)
 {
 	return reader->ops->waiting_count(reader, sdkappid, count_out, err);
+}
+
+int store_waiting_oldest(struct store_reader *reader, int64_t *event_ms_out, struct error *err)
+{
+	return reader->ops->waiting_oldest(reader, event_ms_out, err);
 }
 
 int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,

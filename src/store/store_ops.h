@@ -10,6 +10,7 @@ struct store_ops {
 	int (*prune)(struct store *store, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
 		     struct error *err);
 	int (*clip_due)(struct store *store, int64_t latest_ms, struct error *err);
+	int (*probe)(struct store *store, struct error *err);
 	void (*close)(struct store *store);
 	int (*reader_open)(struct store *store, struct store_reader **reader_out, struct error *err);
 };
@@ -33,6 +34,7 @@ struct store_reader_ops {
 			    void (*each)(void *context, uint32_t sdkappid, uint32_t failures), void *context,
 			    struct error *err);
 	int (*waiting_count)(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err);
+	int (*waiting_oldest)(struct store_reader *reader, int64_t *event_ms_out, struct error *err);
 	int (*callback_next)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			     struct store_callback *callback_out, struct error *err);
 	int (*callback_due)(struct store_reader *reader, uint32_t sdkappid, size_t limit, struct store_due *due_out,
