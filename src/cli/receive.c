@@ -34,16 +34,16 @@ static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
 	RECEIVE_TRUST_ROWS(receive_settings),
 	{"receive.record", SETTING_TEXT, offsetof(struct receive_settings, record), "./callbacks.db", 1, 4000,
-	 "SQLite file that gets each event, once; `highwater record` reads it."},
+	 "SQLite file that gets each event, once; `highwater record` reads it.", false},
 	{"receive.keep", SETTING_DURATION, offsetof(struct receive_settings, keep), "90d", 3600 * 1000,
 	 UINT64_C(3650) * 86400 * 1000,
-	 "How long events are kept, and known when they come again; longer while a sink has not taken them."},
+	 "How long events are kept, and known when they come again; longer while a sink has not taken them.", false},
 	{"receive.silence", SETTING_DURATION, offsetof(struct receive_settings, silence), "0s", 0,
 	 UINT64_C(366) * 86400 * 1000,
-	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never."},
+	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never.", false},
 	{"receive.gap_after", SETTING_DURATION, offsetof(struct receive_settings, gap_after), "5m", 0,
 	 UINT64_C(30) * 86400 * 1000,
-	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
+	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor.", false},
 	RECEIVE_SINK_ROWS(receive_settings),
 	SERVICE_STATUS_ROWS(receive_settings, "127.0.0.1:8082"),
 	SERVICE_LOG_ROWS(receive_settings),
@@ -67,7 +67,7 @@ static int receiver_check(void *target, struct error *err)
 	struct receiver *receiver = container_of(target, struct receiver, settings);
 	const struct receive_settings *settings = &receiver->settings;
 
-	return service_http_check(&settings->http, err) ||
+	return service_http_check(&settings->http, err) || service_status_check(&settings->status, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(&settings->log, &receiver->log, err)
@@ -100,9 +100,7 @@ static void receiver_look(void *target, struct look *look)
 		 receiver->trust.sdkappid_count, receiver->trust.sdkappid_count == 1 ? "" : "s");
 	receiver_look_record(settings->record, look);
 	look_authorities(look, "receive.sink_ca_file", settings->sinks.ca_file);
-	if (*settings->status_listen)
-		look_address(look, "status.listen", settings->status_listen);
-	look_place(look, "status.port_file", settings->status_port_file);
+	service_status_look(&settings->status, look);
 }
 
 /* ---- life ---- */

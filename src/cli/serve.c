@@ -63,7 +63,12 @@ struct serve_settings {
 
 #define SERVE_ROW(name, type, field, fallback, min, max, help)                                                         \
 	{                                                                                                              \
-		name, type, offsetof(struct serve_settings, field), fallback, min, max, help                           \
+		name, type, offsetof(struct serve_settings, field), fallback, min, max, help, false                    \
+	}
+/* One that can be reloaded. */
+#define SERVE_LIVE(name, type, field, fallback, min, max, help)                                                        \
+	{                                                                                                              \
+		name, type, offsetof(struct serve_settings, field), fallback, min, max, help, true                     \
 	}
 #define SERVE_S UINT64_C(1000)
 #define SERVE_DAY (86400 * SERVE_S)
@@ -80,16 +85,16 @@ static const struct setting serve_rows[] = {
 		  "Addresses of proxies, with commas between, whose X-Forwarded-For is believed."),
 	SERVE_ROW("client.origins", SETTING_TEXT, client_origins, "*", 0, 4000,
 		  "Web origins whose pages may use the client path, with commas between; * for all, empty for none."),
-	SERVE_ROW("rate.api", SETTING_COUNT, rates.api, "200", 0, RATE_PER_SECOND_MAX,
-		  "Calls per second of one app and command on the server API; 0 for no limit, as in all of rate."),
-	SERVE_ROW("rate.slow", SETTING_COUNT, rates.slow, "100", 0, RATE_PER_SECOND_MAX,
-		  "The same for the commands of robots and statistics."),
-	SERVE_ROW("rate.list", SETTING_COUNT, rates.list, "10", 0, RATE_PER_SECOND_MAX,
-		  "The same for get_room_list of the server API."),
-	SERVE_ROW("rate.client", SETTING_COUNT, rates.client, "200", 0, RATE_PER_SECOND_MAX,
-		  "The same for the commands of the client path, over all users of the app."),
-	SERVE_ROW("rate.app", SETTING_COUNT, rates.app, "0", 0, RATE_PER_SECOND_MAX,
-		  "Calls per second of one app over all commands of server API and client path."),
+	SERVE_LIVE("rate.api", SETTING_COUNT, rates.api, "200", 0, RATE_PER_SECOND_MAX,
+		   "Calls per second of one app and command on the server API; 0 for no limit, as in all of rate."),
+	SERVE_LIVE("rate.slow", SETTING_COUNT, rates.slow, "100", 0, RATE_PER_SECOND_MAX,
+		   "The same for the commands of robots and statistics."),
+	SERVE_LIVE("rate.list", SETTING_COUNT, rates.list, "10", 0, RATE_PER_SECOND_MAX,
+		   "The same for get_room_list of the server API."),
+	SERVE_LIVE("rate.client", SETTING_COUNT, rates.client, "200", 0, RATE_PER_SECOND_MAX,
+		   "The same for the commands of the client path, over all users of the app."),
+	SERVE_LIVE("rate.app", SETTING_COUNT, rates.app, "0", 0, RATE_PER_SECOND_MAX,
+		   "Calls per second of one app over all commands of server API and client path."),
 	SERVE_ROW("rate.room_id", SETTING_DURATION, rates.room_id_ms, "1s", 0, RATE_ROOM_ID_MS_MAX,
 		  "How long after its creation the id of a room cannot be used again when the room was destroyed."),
 	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
@@ -101,38 +106,38 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("engine.queue_max", SETTING_COUNT, queue_max, "10000", 1, 1000000,
 		  "Most commands that wait for the writer; further ones are answered 60007, try again."),
 	SERVE_ROW("engine.batch_max", SETTING_COUNT, batch_max, "512", 1, 10000, "Most commands in one transaction."),
-	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
-		  "PEM file with the certificates that receivers are checked against; without it the system's."),
-	SERVE_ROW(
+	SERVE_LIVE("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
+		   "PEM file with the certificates that receivers are checked against; without it the system's."),
+	SERVE_LIVE(
 		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "", 0, 4000,
 		"Addresses and CIDR ranges inside your network that callbacks may go to, with commas between, such as "
 		"127.0.0.0/8, ::1; * for all, empty for none. Public addresses need no entry."),
-	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
-		  "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
-	SERVE_ROW("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
-		  "Longest time of one attempt, the reply included."),
-	SERVE_ROW("callback.reply_max", SETTING_SIZE, reply_max, "16KiB", 256, 16 * SERVE_MIB,
-		  "Largest reply of a receiver; a longer one is a failed attempt."),
+	SERVE_LIVE("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
+		   "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
+	SERVE_LIVE("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
+		   "Longest time of one attempt, the reply included."),
+	SERVE_LIVE("callback.reply_max", SETTING_SIZE, reply_max, "16KiB", 256, 16 * SERVE_MIB,
+		   "Largest reply of a receiver; a longer one is a failed attempt."),
 	SERVE_ROW("callback.in_flight_max", SETTING_COUNT, in_flight_max, "256", 1, 4096,
 		  "Most attempts under way at a time, over all apps."),
 	SERVE_ROW("callback.in_flight_per_app", SETTING_COUNT, in_flight_per_app, "8", 1, 4096,
 		  "Most attempts under way at a time for one app."),
-	SERVE_ROW("callback.retry_first", SETTING_DURATION, retry_first, "1s", 1, SERVE_DAY,
-		  "Wait after the first failed attempt; it doubles with each further one."),
-	SERVE_ROW("callback.retry_longest", SETTING_DURATION, retry_longest, "15m", 1, 7 * SERVE_DAY,
-		  "Longest wait between two attempts."),
-	SERVE_ROW("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
-		  "A callback that was not delivered this long after its event ends as failed."),
-	SERVE_ROW(
+	SERVE_LIVE("callback.retry_first", SETTING_DURATION, retry_first, "1s", 1, SERVE_DAY,
+		   "Wait after the first failed attempt; it doubles with each further one."),
+	SERVE_LIVE("callback.retry_longest", SETTING_DURATION, retry_longest, "15m", 1, 7 * SERVE_DAY,
+		   "Longest wait between two attempts."),
+	SERVE_LIVE("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
+		   "A callback that was not delivered this long after its event ends as failed."),
+	SERVE_LIVE(
 		"callback.probe_longest", SETTING_DURATION, probe_longest, "1m", 1, SERVE_DAY,
 		"Longest wait between two probes of a receiver that keeps failing; it starts at callback.retry_first."),
-	SERVE_ROW("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
-		  "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is "
-		  "made."),
-	SERVE_ROW("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
-		  "How long delivered and superseded callbacks are kept; 0 for ever."),
-	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
-		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_LIVE("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
+		   "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is "
+		   "made."),
+	SERVE_LIVE("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
+		   "How long delivered and superseded callbacks are kept; 0 for ever."),
+	SERVE_LIVE("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
+		   "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
 	SERVE_ROW("console.enabled", SETTING_BOOL, console, "on", 0, 0,
 		  "Whether the web console is served at /console/."),
 	SERVE_ROW("manage.session_timeout", SETTING_DURATION, session_timeout, "8h", 60 * SERVE_S, 7 * SERVE_DAY,
@@ -141,14 +146,14 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("manage.wrong_tokens_max", SETTING_COUNT, wrong_tokens_max, "5", 0, 1000000,
 		  "Wrong admin tokens in a row after which an address must wait, up to 30 s for each further one; 0: "
 		  "no wait."),
-	SERVE_ROW("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
-		  "How long the audit log keeps who changed what; 0 for ever."),
-	SERVE_ROW("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
-		  "How long the history of each app's room count is kept, one row for each minute with a change."),
-	SERVE_ROW("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
-		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
-	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
-		  "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
+	SERVE_LIVE("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
+		   "How long the audit log keeps who changed what; 0 for ever."),
+	SERVE_LIVE("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
+		   "How long the history of each app's room count is kept, one row for each minute with a change."),
+	SERVE_LIVE("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
+		   "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
+	SERVE_LIVE("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
+		   "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
 	SERVICE_STATUS_ROWS(serve_settings, ""),
 	SERVE_ROW("status.apps_max", SETTING_COUNT, status_apps_max, "1000", 0, METRICS_APPS_MAX,
 		  "Most apps of which /metrics tells one by one, those with the lowest SDKAppIDs; its sums are over "
@@ -207,7 +212,8 @@ static int serve_check(void *target, struct error *err)
 	struct serve *serve = container_of(target, struct serve, settings);
 	const struct serve_settings *settings = &serve->settings;
 
-	return service_http_check(&settings->http, err) || api_check_proxies(settings->trusted_proxies, err) ||
+	return service_http_check(&settings->http, err) || service_status_check(&settings->status, err) ||
+			       api_check_proxies(settings->trusted_proxies, err) ||
 			       api_check_origins(settings->client_origins, err) ||
 			       serve_check_callback(settings, err) ||
 			       guard_parse(SERVE_ALLOWED_NAME, settings->allowed_addresses, &serve->guard, err) ||
@@ -284,6 +290,7 @@ static void serve_look(void *target, struct look *look)
 	struct error err;
 
 	service_http_look(&settings->http, look);
+	service_status_look(&settings->status, look);
 	look_authorities(look, "callback.ca_file", settings->ca_file);
 	if (look_folder(look, "data.dir", settings->data_dir))
 		return;								   /* nothing is in it */

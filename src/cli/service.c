@@ -158,6 +158,13 @@ void service_http_look(const struct service_http *http, struct look *look)
 	look_place(look, "http.port_file", http->port_file);
 }
 
+void service_status_look(const struct service_status *status, struct look *look)
+{
+	if (*status->listen)
+		look_address(look, "status.listen", status->listen);
+	look_place(look, "status.port_file", status->port_file);
+}
+
 int service_file_check(const char *setting, const char *path, struct error *err)
 {
 	if (*path && files_check_readable(path, err))
@@ -197,6 +204,15 @@ int service_http_check(const struct service_http *http, struct error *err)
 			       service_file_check("http.key_file", http->key_file, err)
 		       ? -1
 		       : 0;
+}
+
+int service_status_check(const struct service_status *status, struct error *err)
+{
+	if (*status->listen && !service_is_listen_address(status->listen))
+		return error_set(err, ERR_INVALID,
+				 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8083",
+				 status->listen);
+	return 0;
 }
 
 int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err)
