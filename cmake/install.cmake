@@ -3,12 +3,11 @@
 set(HW_SYSTEMD_DIR lib/systemd/system CACHE PATH "Folder of the systemd units")
 set(HW_SYSUSERS_DIR lib/sysusers.d CACHE PATH "Folder of the file that names the services' users")
 
-find_program(HW_PYTHON NAMES /usr/bin/python3 python3)
 set(manual ${CMAKE_BINARY_DIR}/manual)
-if(HW_PYTHON AND NOT HW_SANITIZE AND NOT HW_FUZZ AND NOT HW_COVERAGE)
+if(NOT HW_SANITIZE AND NOT HW_FUZZ AND NOT HW_COVERAGE)
   add_custom_command(OUTPUT ${manual}/stamp
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${manual}
-    COMMAND ${HW_PYTHON} ${CMAKE_SOURCE_DIR}/scripts/generate-manual $<TARGET_FILE:highwater> ${manual}
+    COMMAND ${HW_PYTHON3} ${CMAKE_SOURCE_DIR}/scripts/generate-manual $<TARGET_FILE:highwater> ${manual}
       ${PROJECT_VERSION}
     COMMAND ${CMAKE_COMMAND} -E touch ${manual}/stamp
     DEPENDS highwater ${CMAKE_SOURCE_DIR}/scripts/generate-manual
@@ -34,7 +33,7 @@ if(HW_PYTHON AND NOT HW_SANITIZE AND NOT HW_FUZZ AND NOT HW_COVERAGE)
       endif()" COMPONENT highwater)
   endforeach()
 else()
-  message(STATUS "No manual pages, completion or settings files: they need python3 and a build without instrumentation")
+  message(STATUS "No manual pages, completion or settings files: the program is built with instrumentation")
 endif()
 
 foreach(unit highwater.service highwater-receive.service)

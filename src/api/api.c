@@ -4,6 +4,7 @@
  * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), the
  * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in
  * the envelope, as with the vendor. */
+#include "api/console.h"
 #include "api/manage.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -386,6 +387,8 @@ void api_handle(void *context, struct http_call *call)
 	struct api_request *request = arena_new(arena, struct api_request);
 	bool stream;
 
+	if (api->console && console_handle(call))
+		return;
 	if (str_starts_with(http_call_path(call), STR(API_CLIENT_PREFIX))) {
 		if (cors_preflight(api->cors, call))
 			return;
@@ -471,6 +474,7 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->sessions = sessions_new(options->session_timeout_ms);
 	api->guesses = guesses_new(options->wrong_tokens_max);
 	api->tls = options->tls;
+	api->console = options->console;
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
 	api->threads = api_threads_new(options->thread_count);

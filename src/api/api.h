@@ -16,6 +16,7 @@ struct api_options {
 	struct engine *engine;	     /* borrowed */
 	struct hook *hook;	     /* borrowed; for the state of deliveries */
 	struct secret admin_token;   /* for the management API, 16 to 256 bytes; copied */
+	bool console;		     /* serve the console's files, see console.h */
 	bool tls;		     /* requests come over TLS: the cookie of sessions is for TLS only */
 	uint64_t session_timeout_ms; /* of browsers that are not used, above 0 */
 	uint64_t wrong_tokens_max;   /* admin tokens in a row before an address must wait, see guess.h; 0: no limit */

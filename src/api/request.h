@@ -164,6 +164,7 @@ struct api {
 	struct sessions *sessions;
 	struct guesses *guesses;
 	bool tls;
+	bool console;
 	char (*proxies)[HW_IP_BYTES_MAX + 1];
 	size_t proxy_count;
 	struct cors *cors;

@@ -80,6 +80,36 @@ static int receiver_check(void *target, struct error *err)
 		       : 0;
 }
 
+static void receiver_look_record(const char *path, struct look *look)
+{
+	struct error err;
+
+	if (access(path, F_OK) && errno == ENOENT) {
+		look_place(look, "receive.record", path);
+		return;
+	}
+	if (record_inspect(path, &err) || (access(path, W_OK) && error_set_errno(&err, errno, "writing %s", path))) {
+		look_fail(look, "receive.record", &err);
+		return;
+	}
+	look_say(look, LOOK_OK, "receive.record", "%s is a record that can be read and written", path);
+}
+
+static void receiver_look(void *target, struct look *look)
+{
+	const struct receiver *receiver = container_of(target, struct receiver, settings);
+	const struct receive_settings *settings = &receiver->settings;
+
+	service_http_look(&settings->http, look);
+	look_say(look, LOOK_OK, "receive.sdkappids", "%zu app%s, with their tokens and keys, can be read",
+		 receiver->trust.sdkappid_count, receiver->trust.sdkappid_count == 1 ? "" : "s");
+	receiver_look_record(settings->record, look);
+	look_authorities(look, "receive.sink_ca_file", settings->sinks.ca_file);
+	if (*settings->status_listen)
+		look_address(look, "status.listen", settings->status_listen);
+	look_place(look, "status.port_file", settings->status_port_file);
+}
+
 /* ---- life ---- */
 
 /* The recording thread prints: a reader that has stopped reading must not stop the recording. What a pipe takes without
@@ -215,6 +245,7 @@ static const struct service receiver_service = {
 	.rows = receive_rows,
 	.row_count = ARRAY_LEN(receive_rows),
 	.check = receiver_check,
+	.look = receiver_look,
 };
 
 static int receiver_run(int argc, char **argv)

@@ -48,6 +48,7 @@ struct serve_settings {
 	bool supersede;
 	uint64_t keep_delivered;
 	uint64_t keep_failed;
+	bool console;
 	uint64_t session_timeout;
 	uint64_t wrong_tokens_max;
 	uint64_t keep_audit;
@@ -129,6 +130,8 @@ static const struct setting serve_rows[] = {
 		  "How long delivered and superseded callbacks are kept; 0 for ever."),
 	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
 		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_ROW("console.enabled", SETTING_BOOL, console, "on", 0, 0,
+		  "Whether the web console is served at /console/."),
 	SERVE_ROW("manage.session_timeout", SETTING_DURATION, session_timeout, "8h", 60 * SERVE_S, 7 * SERVE_DAY,
 		  "How long a browser stays signed in to the console without being used; a week at the most, used or "
 		  "not."),
@@ -251,6 +254,40 @@ static int serve_open_token(struct serve *serve, struct error *err)
 	return result;
 }
 
+/* ---- --check ---- */
+
+static int serve_look_token(const char *path, struct error *err)
+{
+	struct buf token;
+	int result;
+
+	buf_init(&token, SERVE_TOKEN_BYTES_MAX + 1024);
+	result = serve_read_token(path, &token, err);
+	files_wipe(&token);
+	return result;
+}
+
+static void serve_look(void *target, struct look *look)
+{
+	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
+	char path[SERVE_PATH_BYTES_MAX];
+	struct error err;
+
+	service_http_look(&settings->http, look);
+	look_authorities(look, "callback.ca_file", settings->ca_file);
+	if (look_folder(look, "data.dir", settings->data_dir))
+		return;								   /* nothing is in it */
+	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
+	look_store(look, "data.dir", path);
+	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
+	if (access(path, F_OK) && errno == ENOENT)
+		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
+	else if (serve_look_token(path, &err))
+		look_fail(look, "data.dir", &err);
+	else
+		look_say(look, LOOK_OK, "data.dir", "%s is there, for its owner only", path);
+}
+
 /* ---- open, start, stop, close ---- */
 
 static int serve_open_store(struct serve *serve, struct error *err)
@@ -315,6 +352,7 @@ static int serve_open_server(struct serve *serve, struct error *err)
 	const struct api_options api = {
 		.engine = serve->engine,
 		.hook = serve->hook,
+		.console = serve->settings.console,
 		.tls = serve->settings.http.cert_file[0] != '\0',
 		.session_timeout_ms = serve->settings.session_timeout,
 		.wrong_tokens_max = serve->settings.wrong_tokens_max,
@@ -394,6 +432,7 @@ static const struct service serve_service = {
 	.rows = serve_rows,
 	.row_count = ARRAY_LEN(serve_rows),
 	.check = serve_check,
+	.look = serve_look,
 };
 
 static int serve_run(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/settings.h"
 #include "cli/cli.h"
+#include "cli/look.h"
 #include "http/server.h"
 
 struct service_http {
@@ -123,9 +124,11 @@ struct service {
 	size_t row_count;
 	/* Looks at what the table cannot: settings that only make sense together, files. Errors ERR_INVALID, ERR_IO. */
 	int (*check)(void *target, struct error *err);
+	/* For --check, after `check` was fine: looks at what a start would meet, and changes nothing. */
+	void (*look)(void *target, struct look *look);
 };
 
-/* Reads the line, the environment and the file into `target` and checks them. Returns true when the program shall
+/* Reads the line, the environment and the file into `target` and checks them; does --check, --dump and --help. Returns true when the program shall
  * start; else it has printed what was asked for, or what is wrong, and the exit code is in `exit_out`. The settings are
  * to be freed with settings_fini in both cases. */
 MUST_CHECK bool service_configure(const struct service *service, int argc, char **argv, void *target,
@@ -134,6 +137,8 @@ MUST_CHECK bool service_configure(const struct service *service, int argc, char 
 /* For `check`. */
 MUST_CHECK int service_http_check(const struct service_http *http, struct error *err);
 MUST_CHECK int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err);
+/* For `look`: the certificate, the address, the place of the port file. */
+void service_http_look(const struct service_http *http, struct look *look);
 /* Fails, naming the setting, when a file is named and cannot be read. */
 MUST_CHECK int service_file_check(const char *setting, const char *path, struct error *err);
 

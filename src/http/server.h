@@ -90,5 +90,5 @@ struct mailbox *http_call_mailbox(struct http_call *call);
 /* Sends status, Content-Type and body (copied) and ends the call: it must not be touched afterwards. When the client
  * has gone, only frees. */
 void http_call_reply(struct http_call *call, int status, struct str content_type, struct str body);
-/* Adds a header to the reply to come; name in lower case, both copied. At most 8. */
+/* Adds a header to the reply to come; name in lower case, both copied. At most 12. */
 void http_call_add_header(struct http_call *call, struct str name, struct str value);

@@ -115,8 +115,9 @@ static h2o_iovec_t server_call_word_refusal(struct server_thread *thread, h2o_re
 static void server_call_send(struct server_thread *thread, h2o_req_t *req, h2o_iovec_t body)
 {
 	static h2o_generator_t generator = {NULL, NULL};
+	bool without_body = req->res.status == 204 || req->res.status == 304;
 
-	req->res.content_length = req->res.status == 204 ? SIZE_MAX : body.len; /* a 204 must not have one */
+	req->res.content_length = without_body ? SIZE_MAX : body.len; /* which these must not have */
 	if (atomic_load_explicit(&thread->server->draining, memory_order_relaxed))
 		req->http1_is_persistent = 0;
 	thread->own_reply = true;
@@ -388,6 +389,8 @@ static const char *server_call_reason(int status)
 		const char *reason;
 	} reasons[] = {{200, "OK"},
 		       {204, "No Content"},
+		       {304, "Not Modified"},
+		       {308, "Permanent Redirect"},
 		       {400, "Bad Request"},
 		       {401, "Unauthorized"},
 		       {403, "Forbidden"},

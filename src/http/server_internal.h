@@ -6,7 +6,7 @@
 #include <h2o.h>
 #include <stdatomic.h>
 
-#define SERVER_HEADERS_ADDED_MAX 8
+#define SERVER_HEADERS_ADDED_MAX 12
 #define SERVER_LINGER_COUNT_MAX 64
 #define SERVER_LINGER_MS 2000
 

@@ -223,6 +223,9 @@ MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, str
 /* A reader that sees the moment of its opening, however long it is used; the server's log cannot be emptied meanwhile. No
  * store is opened: close it with store_reader_close. Errors ERR_INVALID (not ours, another schema version), ERR_IO. */
 MUST_CHECK int store_sqlite_look(const char *path, struct store_reader **reader_out, struct error *err);
+/* Looks without changing anything, also at a file of an older version, and at one that nobody has open: how many schema
+ * steps a start would take to bring it forward. Errors ERR_INVALID (not ours, newer), ERR_IO. */
+MUST_CHECK int store_sqlite_inspect(const char *path, unsigned *steps_out, struct error *err);
 /* Looks at every page. Returns 1 when all is sound, 0 with a sentence in `finding` when not, -1. */
 MUST_CHECK int store_sqlite_verify(const char *path, char *finding, size_t size, struct error *err);
 /* Copies one moment of the file to `to`, which must not exist: mode 0600, whole or not there, synced. With `new_id` the

@@ -1,4 +1,5 @@
 /* The directory of configurations: versions, references, lists, and many threads. */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "engine/directory.h"
 
@@ -118,6 +119,7 @@ static void test_directory_lists_in_pages(void **state)
 #define READERS 4
 #define APPS 5
 #define PUBLICATIONS 4000
+#define PUBLISHED_WITHIN_MS 8000 /* some 20 ms; twice that time and more when readers go before the writer */
 
 struct race {
 	struct directory *directory;
@@ -152,18 +154,23 @@ static void test_directory_readers_race_with_the_writer(void **state)
 {
 	struct race race = {.directory = *state};
 	pthread_t threads[READERS];
+	int64_t start_ms;
+	int64_t spent_ms;
 
 	for (unsigned i = 0; i < READERS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, read_many, &race), 0);
+	start_ms = clock_mono_ms();
 	for (uint32_t i = 0; i < PUBLICATIONS; i++) {
 		publish(*state, i % APPS + 1, i);
 		if (i % 7 == 0)
 			directory_remove(*state, i % APPS + 1);
 	}
+	spent_ms = clock_mono_ms() - start_ms;
 	atomic_store(&race.over, true);
 	for (unsigned i = 0; i < READERS; i++)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 	assert_int_equal(atomic_load(&race.torn), 0);
+	assert_in_range(spent_ms, 0, PUBLISHED_WITHIN_MS);
 }
 
 #define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
