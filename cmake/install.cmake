@@ -1,7 +1,6 @@
 # What `cmake --install` puts beside the program and the library: manual pages, completion, settings files, units,
 # documentation. Pages, completion and settings files are written by the program's own tables, when it is built.
 set(HW_SYSTEMD_DIR lib/systemd/system CACHE PATH "Folder of the systemd units")
-set(HW_SYSUSERS_DIR lib/sysusers.d CACHE PATH "Folder of the file that names the services' users")
 
 set(manual ${CMAKE_BINARY_DIR}/manual)
 if(NOT HW_SANITIZE AND NOT HW_FUZZ AND NOT HW_COVERAGE)
@@ -40,7 +39,9 @@ foreach(unit highwater.service highwater-receive.service)
   configure_file(contrib/systemd/${unit}.in ${CMAKE_BINARY_DIR}/systemd/${unit} @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/systemd/${unit} DESTINATION ${HW_SYSTEMD_DIR} COMPONENT highwater)
 endforeach()
-install(FILES contrib/systemd/sysusers.conf DESTINATION ${HW_SYSUSERS_DIR} RENAME highwater.conf COMPONENT highwater)
+foreach(kind sysusers tmpfiles)
+  install(FILES contrib/systemd/${kind}.conf DESTINATION lib/${kind}.d RENAME highwater.conf COMPONENT highwater)
+endforeach()
 
 install(DIRECTORY contrib/prometheus contrib/grafana web/client DESTINATION ${CMAKE_INSTALL_DATADIR}/highwater
   COMPONENT highwater)
