@@ -247,6 +247,19 @@ static int postgres_clip_due(struct store *base, int64_t latest_ms, struct error
 	return pg_trip(store->pg, NULL, 0, err);
 }
 
+static int postgres_probe(struct store *base, struct error *err)
+{
+	struct postgres_store *store = (struct postgres_store *)base;
+
+	assert(!store->in_batch);
+	if (pg_connect(store->pg, err))
+		return -1;
+	pg_params_begin(&store->params, 1, false);
+	pg_param_i64(&store->params, 0, store->node);
+	pg_send(store->pg, PG_PROBE, &store->params);
+	return pg_trip(store->pg, NULL, 0, err);
+}
+
 /* ---- open and close ---- */
 
 static void postgres_close(struct store *base)
@@ -273,6 +286,7 @@ static const struct store_ops postgres_ops = {
 	.abandon = postgres_abandon,
 	.tidy = postgres_tidy,
 	.prune = postgres_prune,
+	.probe = postgres_probe,
 	.clip_due = postgres_clip_due,
 	.close = postgres_close,
 	.reader_open = postgres_store_reader_open,

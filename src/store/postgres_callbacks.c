@@ -93,7 +93,7 @@ static int postgres_one_callback(struct store_reader *base, enum postgres_read_s
 	PGresult *result;
 	int found;
 
-	if (postgres_query(base, which, 2, numbers, POSTGRES_NO_TEXT, &result, err))
+	if (postgres_query(base, which, 2, numbers, 0, NULL, &result, err))
 		return -1;
 	found = PQntuples(result) > 0;
 	if (found && postgres_take_callback(result, 0, arena, true, callback_out, err))
@@ -107,7 +107,7 @@ int postgres_waiting_each(struct store_reader *base, void (*each)(void *context,
 {
 	PGresult *result;
 
-	if (postgres_query(base, PG_WAITING_EACH, 0, NULL, POSTGRES_NO_TEXT, &result, err))
+	if (postgres_query(base, PG_WAITING_EACH, 0, NULL, 0, NULL, &result, err))
 		return -1;
 	for (int row = 0; row < PQntuples(result); row++) {
 		int64_t sdkappid = pg_i64(result, row, 0, 0);
@@ -124,6 +124,22 @@ int postgres_waiting_each(struct store_reader *base, void (*each)(void *context,
 	return 0;
 }
 
+int postgres_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+{
+	const int64_t numbers[] = {sdkappid, STORE_OLDEST_SCAN_MAX};
+	PGresult *result;
+	int found;
+
+	if (postgres_query(base, sdkappid ? PG_WAITING_OLDEST_OF : PG_WAITING_OLDEST, sdkappid ? 2 : 0, numbers, 0,
+			   NULL, &result, err))
+		return -1;
+	found = PQntuples(result) > 0 && !PQgetisnull(result, 0, 0);
+	if (found)
+		*event_ms_out = pg_i64(result, 0, 0, 0);
+	PQclear(result);
+	return found;
+}
+
 int postgres_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			   struct store_callback *callback_out, struct error *err)
 {
@@ -136,8 +152,8 @@ int postgres_callback_due(struct store_reader *base, uint32_t sdkappid, size_t l
 {
 	PGresult *result;
 
-	if (postgres_query(base, PG_CALLBACK_DUE, 2, (const int64_t[]){sdkappid, (int64_t)limit}, POSTGRES_NO_TEXT,
-			   &result, err))
+	if (postgres_query(base, PG_CALLBACK_DUE, 2, (const int64_t[]){sdkappid, (int64_t)limit}, 0, NULL, &result,
+			   err))
 		return -1;
 	*count_out = (size_t)PQntuples(result);
 	for (int row = 0; row < PQntuples(result); row++)
@@ -158,8 +174,7 @@ int postgres_alert_newest(struct store_reader *base, uint32_t sdkappid, uint8_t 
 {
 	PGresult *result;
 
-	if (postgres_query(base, PG_ALERT_NEWEST, 2, (const int64_t[]){sdkappid, threshold}, POSTGRES_NO_TEXT, &result,
-			   err))
+	if (postgres_query(base, PG_ALERT_NEWEST, 2, (const int64_t[]){sdkappid, threshold}, 0, NULL, &result, err))
 		return -1;
 	*id_out = PQntuples(result) ? pg_i64(result, 0, 0, 0) : 0;
 	PQclear(result);
@@ -227,7 +242,7 @@ int postgres_callback_list(struct store_reader *base, struct arena *arena, const
 	int failed;
 
 	if (postgres_query(base, store_filter_is_of_ended(filter) ? PG_CALLBACK_LIST_ENDED : PG_CALLBACK_LIST,
-			   ARRAY_LEN(numbers), numbers, POSTGRES_NO_TEXT, &looked, err))
+			   ARRAY_LEN(numbers), numbers, 0, NULL, &looked, err))
 		return -1;
 	failed = postgres_choose(&reader->params, looked, filter, limit, &chosen, next_out, err);
 	PQclear(looked);

@@ -155,6 +155,7 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 	X(PG_SAMPLES_DROP,                                                                                             \
 	  "DELETE FROM samples d WHERE d.number = ANY($1::bigint[]) AND d.minute_ms < "                                \
 	  "(SELECT max(m.minute_ms) FROM samples m WHERE m.number = d.number AND m.minute_ms < $2::bigint)")           \
+	X(PG_PROBE, "INSERT INTO meta VALUES ('probe', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value")    \
 	X(PG_PRUNE_LOOK,                                                                                               \
 	  "SELECT id, state, event_ms, attempt_ms FROM callbacks WHERE (number, id) > ($1::bigint, $2::bigint) "       \
 	  "ORDER BY number, id LIMIT $3::bigint")                                                                      \
@@ -216,12 +217,22 @@ bool postgres_send_set(struct postgres_store *store, const struct live_set *set)
 
 #define POSTGRES_READ_STATEMENTS(X)                                                                                       \
 	X(PG_APP_EACH, POSTGRES_APP_SELECT "ORDER BY a.sdkappid")                                                         \
+	X(PG_APP_LINE_EACH, /* thresholds begin with the lowest */                                                        \
+	  "SELECT a.sdkappid, a.room_count_max, split_part(a.thresholds, ',', 1)::bigint, a.pause, s.room_count, "        \
+	  "s.callback_pending, s.failures FROM apps a LEFT JOIN app_state s ON s.number = a.number "                      \
+	  "ORDER BY a.sdkappid")                                                                                          \
 	X(PG_APP_GET, POSTGRES_APP_SELECT "WHERE a.sdkappid = $1::bigint")                                                \
 	X(PG_ROOM_GET, POSTGRES_ROOM_SELECT "WHERE number = $1::bigint AND room_id = $2::text")                           \
 	X(PG_ROOM_LIST,                                                                                                   \
 	  POSTGRES_ROOM_SELECT "WHERE number = $1::bigint AND id < $2::bigint ORDER BY id DESC LIMIT $3::bigint")         \
 	X(PG_ROOM_LIST_VISIBLE, POSTGRES_ROOM_SELECT "WHERE number = $1::bigint AND id < $2::bigint AND visible = 1 "     \
 						     "ORDER BY id DESC LIMIT $3::bigint")                                 \
+	X(PG_ROOM_LIST_OLDEST,                                                                                            \
+	  POSTGRES_ROOM_SELECT "WHERE number = $1::bigint AND id > $2::bigint ORDER BY id LIMIT $3::bigint")              \
+	X(PG_ROOM_LIST_NAMED, /* DEL is above all that a RoomId has */                                                    \
+	  POSTGRES_ROOM_SELECT "WHERE number = $1::bigint AND room_id >= $3::text AND room_id > $4::text AND "            \
+			       "room_id < $3::text || chr(127) ORDER BY room_id LIMIT $2::bigint")                        \
+	X(PG_ROOM_OWNERS, "SELECT owner FROM rooms WHERE number = $1::bigint ORDER BY id DESC LIMIT $2::bigint")          \
 	X(PG_ROOM_ITEMS,                                                                                                  \
 	  "SELECT name, value, until_s FROM room_items WHERE number = $1::bigint AND room = $2::bigint "                  \
 	  "AND kind = $3::bigint ORDER BY name LIMIT $4::bigint")                                                         \
@@ -235,6 +246,8 @@ bool postgres_send_set(struct postgres_store *store, const struct live_set *set)
 	  "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "                                \
 	  "WHERE number = $1::bigint AND minute_ms >= coalesce((SELECT max(minute_ms) FROM samples "                      \
 	  "WHERE number = $1::bigint AND minute_ms <= $2::bigint), $2::bigint) ORDER BY minute_ms LIMIT $3::bigint")      \
+	X(PG_SAMPLE_AT, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "                  \
+			"WHERE number = $1::bigint AND minute_ms <= $2::bigint ORDER BY minute_ms DESC LIMIT 1")          \
 	X(PG_CERTIFICATE_GET, "SELECT chain, key FROM certificates WHERE sdkappid = $1::bigint")                          \
 	X(PG_WAITING_EACH, /* from one app's first to the next app's first, whatever lies between */                      \
 	  "WITH RECURSIVE w (sdkappid) AS ((SELECT min(sdkappid) FROM callbacks WHERE state = 0) UNION ALL "              \
@@ -243,6 +256,11 @@ bool postgres_send_set(struct postgres_store *store, const struct live_set *set)
 	  "SELECT w.sdkappid, coalesce(s.failures, 0) FROM w LEFT JOIN apps a ON a.sdkappid = w.sdkappid "                \
 	  "LEFT JOIN app_state s ON s.number = a.number WHERE w.sdkappid IS NOT NULL ORDER BY w.sdkappid")                \
 	X(PG_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = $1::bigint")                   \
+	X(PG_WAITING_OLDEST, "SELECT event_ms FROM callbacks WHERE state = 0 ORDER BY event_ms LIMIT 1")                  \
+	X(PG_WAITING_OLDEST_OF, /* ids rise with events */                                                                \
+	  "SELECT min(w.event_ms) FROM ((SELECT event_ms FROM callbacks WHERE state = 0 AND sdkappid = $1::bigint "       \
+	  "AND due_ms = 0 ORDER BY id LIMIT 1) UNION ALL (SELECT event_ms FROM callbacks WHERE state = 0 AND "            \
+	  "sdkappid = $1::bigint AND due_ms > 0 ORDER BY due_ms, id LIMIT $2::bigint)) AS w")                             \
 	X(PG_CALLBACK_NEXT, POSTGRES_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = $1::bigint AND due_ms = 0 "          \
 						     "AND id > $2::bigint ORDER BY id LIMIT 1")                           \
 	X(PG_CALLBACK_DUE,                                                                                                \
@@ -276,15 +294,42 @@ struct postgres_reader {
 
 MUST_CHECK int postgres_reader_open(const struct store_postgres_options *options, struct store_reader **reader_out,
 				    struct error *err);
-/* Runs one statement with these numbers as its first parameters, and `text` after them unless its ptr is NULL. A
- * connection that was lost is made anew, once. The result is to be freed with PQclear. */
-MUST_CHECK int postgres_query(struct store_reader *base, enum postgres_read_statement which, size_t count,
-			      const int64_t *numbers, struct str text, PGresult **result_out, struct error *err);
-#define POSTGRES_NO_TEXT ((struct str){NULL, 0})
+/* Runs one statement with these numbers as its first parameters and the texts after them. A connection that was lost is
+ * made anew, once. The result is to be freed with PQclear. */
+MUST_CHECK int postgres_query(struct store_reader *base, enum postgres_read_statement which, size_t number_count,
+			      const int64_t *numbers, size_t text_count, const struct str *texts, PGresult **result_out,
+			      struct error *err);
+
+/* postgres_history.c */
+int postgres_audit_list(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t before_id,
+			size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
+int postgres_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
+			 struct store_sample *samples_out, size_t *count_out, struct error *err);
+int postgres_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		       struct error *err);
+
+/* postgres_rooms.c */
+int postgres_room_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str room_id,
+		      struct store_room *room_out, struct error *err);
+int postgres_room_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
+		       bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
+		       struct error *err);
+int postgres_room_list_oldest(struct store_reader *base, struct arena *arena, uint32_t number, int64_t after_id,
+			      size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err);
+int postgres_room_list_named(struct store_reader *base, struct arena *arena, uint32_t number, struct str prefix,
+			     struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			     struct error *err);
+int postgres_room_owner_each(struct store_reader *base, uint32_t number, size_t limit,
+			     void (*each)(void *context, struct str owner), void *context, struct error *err);
+int postgres_room_items(struct store_reader *base, struct arena *arena, int64_t room, enum item_kind kind, size_t limit,
+			struct store_item *items_out, size_t *count_out, struct error *err);
+int postgres_account_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str name,
+			 struct store_account *account_out, struct error *err);
 
 /* postgres_callbacks.c */
 int postgres_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			  void *context, struct error *err);
+int postgres_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err);
 int postgres_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			   struct store_callback *callback_out, struct error *err);
 int postgres_callback_due(struct store_reader *base, uint32_t sdkappid, size_t limit, struct store_due *due_out,

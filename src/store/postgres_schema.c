@@ -51,6 +51,7 @@ static const char *const postgres_steps[] = {
 	" base_ms bigint NOT NULL, base_attempts bigint NOT NULL, replays bigint NOT NULL, log text NOT NULL,"
 	" PRIMARY KEY (number, id));"
 	"CREATE INDEX callbacks_waiting ON callbacks (sdkappid, due_ms, id) WHERE state = 0;"
+	"CREATE INDEX callbacks_oldest ON callbacks (event_ms) WHERE state = 0;"
 	"CREATE INDEX callbacks_alerts ON callbacks (sdkappid, threshold, id) WHERE threshold != 0;"
 	"CREATE INDEX callbacks_ended ON callbacks (number, id) WHERE state >= 2;"
 	"CREATE TABLE certificates (sdkappid bigint PRIMARY KEY, chain text NOT NULL, key text NOT NULL);"
