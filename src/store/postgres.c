@@ -1,4 +1,4 @@
-/* The PostgreSQL store's write side: tables that several processes share. What a batch loads stands in postgres_load.c,
+/* The PostgreSQL store's write side: tables of one process at a time, which holds a lock of the database while it runs. What a batch loads stands in postgres_load.c,
  * what it writes in postgres_write.c.
  *
  * A batch is two trips: begin, lock and look; write and commit. COMMIT returns when the server has made it durable as it
@@ -22,6 +22,29 @@
 
 #define POSTGRES_CONNECT_TIMEOUT_MS 5000
 #define POSTGRES_ASK_PAUSE_MS 200
+
+/* ---- connecting ---- */
+
+/* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
+int postgres_connect(struct postgres_store *store, struct error *err)
+{
+	PGresult *result;
+	bool owner;
+
+	if (pg_is_connected(store->pg))
+		return 0;
+	if (pg_connect(store->pg, err))
+		return -1;
+	pg_send(store->pg, PG_OWNER_LOCK, NULL);
+	if (pg_trip(store->pg, &result, 1, err))
+		return -1;
+	owner = PQntuples(result) == 1 && pg_i64(result, 0, 0, 0) == 1;
+	PQclear(result);
+	if (owner)
+		return 0;
+	pg_disconnect(store->pg);
+	return error_set(err, ERR_BUSY, "another highwater process uses this database");
+}
 
 /* ---- load ---- */
 
@@ -67,7 +90,7 @@ static int postgres_ask(struct postgres_store *store, struct error *err)
 	PGresult *result;
 	int stored;
 
-	if (pg_connect(store->pg, err))
+	if (postgres_connect(store, err))
 		return -1;
 	pg_params_begin(&store->params, 1, false);
 	pg_param_i64(&store->params, 0, store->node);
@@ -217,7 +240,7 @@ static int postgres_prune(struct store *base, const struct store_retention *rete
 	int failed;
 
 	assert(!store->in_batch);
-	if (pg_connect(store->pg, err))
+	if (postgres_connect(store, err))
 		return -1;
 	pg_params_init(&prune.goes);
 	pg_params_begin(&prune.goes, 2, true);
@@ -239,7 +262,7 @@ static int postgres_clip_due(struct store *base, int64_t latest_ms, struct error
 	struct postgres_store *store = (struct postgres_store *)base;
 
 	assert(!store->in_batch);
-	if (pg_connect(store->pg, err))
+	if (postgres_connect(store, err))
 		return -1;
 	pg_params_begin(&store->params, 1, false);
 	pg_param_i64(&store->params, 0, latest_ms);
@@ -252,7 +275,7 @@ static int postgres_probe(struct store *base, struct error *err)
 	struct postgres_store *store = (struct postgres_store *)base;
 
 	assert(!store->in_batch);
-	if (pg_connect(store->pg, err))
+	if (postgres_connect(store, err))
 		return -1;
 	pg_params_begin(&store->params, 1, false);
 	pg_param_i64(&store->params, 0, store->node);
@@ -339,7 +362,7 @@ int store_postgres_open(const struct store_postgres_options *options, struct sto
 	random_bytes(&store->node, sizeof(store->node));
 	store->node &= INT64_MAX;
 	if (pg_open(&pg_options, &store->pg, err) ||
-	    postgres_migrate(options->conninfo, options->answer_timeout_ms, err) || pg_connect(store->pg, err) ||
+	    postgres_migrate(options->conninfo, options->answer_timeout_ms, err) || postgres_connect(store, err) ||
 	    postgres_read_meta(store, err)) {
 		(void)error_wrap(err, "store"); /* -1 follows */
 		postgres_close(&store->base);

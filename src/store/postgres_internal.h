@@ -41,6 +41,8 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 	  "ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, time_ms = excluded.time_ms")                         \
 	X(PG_NODE_READ, /* waits for a session of ours that has not ended yet */                                       \
 	  "SELECT batch FROM nodes WHERE id = $1::bigint FOR UPDATE")                                                  \
+	X(PG_OWNER_LOCK, /* of one schema, as long as the session lasts */                                             \
+	  "SELECT pg_try_advisory_lock(1213486160, hashtext(current_schema()))::int")                                  \
 	X(PG_NUMBER_LOCK, "SELECT value::bigint FROM meta WHERE key = 'app_number_next' FOR UPDATE")                   \
 	X(PG_NUMBER_SET, "UPDATE meta SET value = $1 WHERE key = 'app_number_next'")                                   \
 	X(PG_ROOMS_FIND,                                                                                               \
@@ -192,6 +194,8 @@ struct postgres_store {
 	int64_t batch;		 /* the last one that was sent; names it to the server after a lost connection */
 };
 
+/* Connects when there is no connection, and then sees that no other process writes these tables (postgres.c). */
+MUST_CHECK int postgres_connect(struct postgres_store *store, struct error *err);
 /* The cache of configurations: what it has, or NULL; take in; drop (postgres_load.c). */
 struct postgres_app *postgres_cached(struct postgres_store *store, uint32_t sdkappid);
 void postgres_remember(struct postgres_store *store, const struct app_config *config, int64_t version);

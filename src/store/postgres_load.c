@@ -427,7 +427,7 @@ int postgres_load_set(struct postgres_store *store, struct live_set *set, struct
 	size_t count;
 	int failed;
 
-	if (pg_connect(store->pg, err))
+	if (postgres_connect(store, err))
 		return -1;
 	count = postgres_send_load(store, set, places);
 	if (pg_trip(store->pg, results, count, err))

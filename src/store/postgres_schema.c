@@ -84,6 +84,15 @@ static int postgres_read_version(struct pg *pg, int64_t *version_out, struct err
 	return 0;
 }
 
+static int postgres_judge_version(int64_t version, struct error *err)
+{
+	if (version >= 0 && version <= (int64_t)ARRAY_LEN(postgres_steps))
+		return 0;
+	return error_set(err, ERR_INVALID,
+			 "its schema version %lld is newer than this program's %zu: use a newer highwater",
+			 (long long)version, ARRAY_LEN(postgres_steps));
+}
+
 static int postgres_step(struct pg *pg, size_t step, struct error *err)
 {
 	char note[96];
@@ -102,14 +111,47 @@ static int postgres_migrate_on(struct pg *pg, struct error *err)
 
 	if (pg_connect(pg, err) || pg_execute(pg, postgres_meta_sql, err) || postgres_read_version(pg, &version, err))
 		return -1;
-	if (version < 0 || version > (int64_t)ARRAY_LEN(postgres_steps))
-		return error_set(err, ERR_INVALID,
-				 "its schema version %lld is newer than this program's %zu: use a newer highwater",
-				 (long long)version, ARRAY_LEN(postgres_steps));
+	if (postgres_judge_version(version, err))
+		return -1;
 	for (size_t i = (size_t)version; i < ARRAY_LEN(postgres_steps); i++)
 		if (postgres_step(pg, i, err))
 			return -1;
 	return 0;
+}
+
+/* A database without our tables has step 0. */
+static int postgres_look_on(struct pg *pg, int64_t *version_out, struct error *err)
+{
+	PGresult *result;
+	bool there;
+
+	if (pg_connect(pg, err))
+		return -1;
+	pg_send_sql(pg, "SELECT to_regclass('meta') IS NOT NULL");
+	if (pg_trip(pg, &result, 1, err))
+		return -1;
+	there = str_eq(pg_str(result, 0, 0), STR("t"));
+	PQclear(result);
+	*version_out = 0;
+	return there ? postgres_read_version(pg, version_out, err) : 0;
+}
+
+int store_postgres_inspect(const struct store_postgres_options *options, unsigned *steps_out, struct error *err)
+{
+	const struct pg_options pg_options = {.conninfo = options->conninfo,
+					      .connect_timeout_ms = options->answer_timeout_ms,
+					      .answer_timeout_ms = options->answer_timeout_ms};
+	struct pg *pg;
+	int64_t version;
+	int result;
+
+	if (pg_open(&pg_options, &pg, err))
+		return -1;
+	result = postgres_look_on(pg, &version, err) || postgres_judge_version(version, err) ? -1 : 0;
+	pg_close(&pg);
+	if (result == 0)
+		*steps_out = (unsigned)((int64_t)ARRAY_LEN(postgres_steps) - version);
+	return result;
 }
 
 int postgres_migrate(const char *conninfo, uint64_t answer_timeout_ms, struct error *err)
