@@ -92,7 +92,7 @@ export async function show(tab) {
 		node.elements.margin.disabled = node.elements.mode.value === "every";
 		node.elements.step.disabled = node.elements.mode.value !== "step";
 	};
-	node.addEventListener("input", follow);
+	for (const type of ["input", "change"]) node.addEventListener(type, follow);
 	follow();
 	replace(tab.body, el("div", { class: "narrow" }, card("Alert policy", node)));
 }

@@ -166,7 +166,7 @@ export class Deliveries {
 		const columns = [
 			"Event",
 			"App",
-			"Callback",
+			{ text: "Callback", class: "cell-command" },
 			"State",
 			{ text: "Attempts", class: "num" },
 			{ text: "Last attempt", class: "wrap" },
