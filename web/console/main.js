@@ -1,7 +1,7 @@
 /* The console's frame: who is signed in, which page the address names, and what stands around pages. A page is a module
  * with show(page); page has: root (where it draws), parts and query (of the address), onLeave(f), and alive(). */
 
-import { ApiError, backend, closeSession, showSession } from "./api.js";
+import { backend, closeSession, lazy, showSession } from "./api.js";
 import { startLive, stopLive } from "./live.js";
 import { announce, failed, loading, noticeError, replace } from "./ui.js";
 import * as signIn from "./page-signin.js";
@@ -15,6 +15,7 @@ const PAGES = {
 	settings: { title: "Settings", load: () => import("./page-settings.js") },
 };
 const OTHERS_MS = 2000;
+const LOADING_MS = 300; // what is faster needs no word
 const LIVE_WORDS = { live: "Live", reconnecting: "Reconnecting", polling: "Every 4 s" };
 
 const main = document.getElementById("main");
@@ -70,9 +71,7 @@ async function route() {
 	const page = enter(parts.slice(1), query);
 	try {
 		hasFailed = false;
-		const module = await known.load().catch(() => {
-			throw new ApiError("unreachable", "The backend does not answer.");
-		});
+		const module = await lazy(known.load);
 		if (!page.alive()) return;
 		if (moved) {
 			window.scrollTo(0, 0);
@@ -96,7 +95,9 @@ async function route() {
 function fetchOthers() {
 	if (fetched) return;
 	fetched = true;
-	setTimeout(() => Object.values(PAGES).forEach((one) => one.load().catch(() => {})), OTHERS_MS);
+	setTimeout(async () => {
+		for (const one of Object.values(PAGES)) (await one.load().catch(() => ({}))).fetchTabs?.();
+	}, OTHERS_MS);
 }
 
 function showSignIn(text) {
@@ -126,12 +127,14 @@ function begin() {
 
 async function boot() {
 	window.highwaterTheme();
-	replace(main, loading());
+	const waiting = setTimeout(() => replace(main, loading()), LOADING_MS);
 	try {
 		const session = await showSession();
+		clearTimeout(waiting);
 		if (session) begin();
 		else showSignIn("");
 	} catch (error) {
+		clearTimeout(waiting);
 		replace(main, failed(error, boot));
 		setTimeout(() => !signedIn && boot(), 3000);
 	}
