@@ -98,10 +98,10 @@ export async function openSession(token) {
 }
 
 /* The answer that first.js has asked for, the first time; undefined when there was none. */
-async function takeFirstSession() {
+function takeFirstSession() {
 	const first = window.highwaterSession;
 	window.highwaterSession = undefined;
-	return first?.then((response) => response.json()).catch(() => undefined);
+	return first;
 }
 
 /* The session that this browser has, or null. */

@@ -6,8 +6,10 @@
  * "themechange" of document. */
 (function () {
 	"use strict";
-	window.highwaterSession = fetch("/manage/v1/session_show", { method: "POST", body: "{}", cache: "no-store" });
-	window.highwaterSession.catch(() => {}); // api.js asks again
+	const request = { method: "POST", body: "{}", cache: "no-store" };
+	window.highwaterSession = fetch("/manage/v1/session_show", request)
+		.then((response) => response.json())
+		.catch(() => undefined); // api.js asks again
 	const KEY = "highwater-theme";
 	const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
