@@ -9,11 +9,14 @@
 #include "cli/receive_trust.h"
 #include "cli/service.h"
 #include "receive/status.h"
+#include "status/page.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,33 +28,28 @@ struct receive_settings {
 	uint64_t silence;
 	uint64_t gap_after;
 	struct receive_sinks_settings sinks;
-	char *status_listen;
-	char *status_port_file;
+	struct service_status status;
 	struct service_log log;
 };
 
-#define RECEIVE_STATUS_CONNECTIONS_MAX 100
-#define RECEIVE_STATUS_TIMEOUT_MS 10000
+#define RECEIVE_PIPE_BYTES (1024 * 1024) /* the longest line and more */
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
 	RECEIVE_TRUST_ROWS(receive_settings),
 	{"receive.record", SETTING_TEXT, offsetof(struct receive_settings, record), "./callbacks.db", 1, 4000,
-	 "SQLite file that gets each event, once; `highwater record` reads it."},
+	 "SQLite file that gets each event, once; `highwater record` reads it.", false},
 	{"receive.keep", SETTING_DURATION, offsetof(struct receive_settings, keep), "90d", 3600 * 1000,
 	 UINT64_C(3650) * 86400 * 1000,
-	 "How long events are kept, and known when they come again; longer while a sink has not taken them."},
+	 "How long events are kept, and known when they come again; longer while a sink has not taken them.", false},
 	{"receive.silence", SETTING_DURATION, offsetof(struct receive_settings, silence), "0s", 0,
 	 UINT64_C(366) * 86400 * 1000,
-	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never."},
+	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never.", false},
 	{"receive.gap_after", SETTING_DURATION, offsetof(struct receive_settings, gap_after), "5m", 0,
 	 UINT64_C(30) * 86400 * 1000,
-	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
+	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor.", false},
 	RECEIVE_SINK_ROWS(receive_settings),
-	{"status.listen", SETTING_TEXT, offsetof(struct receive_settings, status_listen), "127.0.0.1:8082", 0, 255,
-	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},
-	{"status.port_file", SETTING_TEXT, offsetof(struct receive_settings, status_port_file), "", 0, 4000,
-	 "File that gets that port's number when everything is ready; removed at a clean stop."},
+	SERVICE_STATUS_ROWS(receive_settings, "127.0.0.1:8082"),
 	SERVICE_LOG_ROWS(receive_settings),
 };
 
@@ -63,7 +61,8 @@ struct receiver {
 	struct buf line; /* the recording thread's */
 	struct receive *receive;
 	struct http_server *server;
-	struct status *status; /* NULL for none, as the next */
+	struct status *status; /* NULL for none, as status_server */
+	struct status_page page;
 	struct http_server *status_server;
 };
 
@@ -72,7 +71,7 @@ static int receiver_check(void *target, struct error *err)
 	struct receiver *receiver = container_of(target, struct receiver, settings);
 	const struct receive_settings *settings = &receiver->settings;
 
-	return service_http_check(&settings->http, err) ||
+	return service_http_check(&settings->http, err) || service_status_check(&settings->status, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(&settings->log, &receiver->log, err)
@@ -105,24 +104,38 @@ static void receiver_look(void *target, struct look *look)
 		 receiver->trust.sdkappid_count, receiver->trust.sdkappid_count == 1 ? "" : "s");
 	receiver_look_record(settings->record, look);
 	look_authorities(look, "receive.sink_ca_file", settings->sinks.ca_file);
-	if (*settings->status_listen)
-		look_address(look, "status.listen", settings->status_listen);
-	look_place(look, "status.port_file", settings->status_port_file);
+	service_status_look(&settings->status, look);
 }
 
 /* ---- life ---- */
 
-/* The recording thread prints: a reader that has stopped reading must not stop the recording. What a pipe takes without
- * waiting is at least PIPE_BUF bytes, when it takes any. */
+/* What a pipe takes without waiting. It has slots of PIPE_BUF bytes, which may be half empty each, and one more that is
+ * being read. */
+static bool receiver_fits_pipe(size_t len)
+{
+	int size = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
+	int used = 0;
+
+	if (size < 0 || ioctl(STDOUT_FILENO, FIONREAD, &used) || used < 0)
+		return len < PIPE_BUF;
+	return len / PIPE_BUF + 2 + 2 * (size_t)used / PIPE_BUF + 1 <= (size_t)size / PIPE_BUF || len < PIPE_BUF;
+}
+
+/* The recording thread prints: a reader that has stopped reading must not stop the recording. */
 static bool receiver_can_print(size_t len)
 {
 	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	struct stat status;
+	bool fits = true;
 
 	errno = EAGAIN; /* for the caller's log line */
-	if (fstat(STDOUT_FILENO, &status) || (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)))
+	if (fstat(STDOUT_FILENO, &status) || S_ISREG(status.st_mode))
 		return true;
-	return len < PIPE_BUF && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
+	if (S_ISFIFO(status.st_mode))
+		fits = receiver_fits_pipe(len);
+	else if (S_ISCHR(status.st_mode))
+		fits = len < PIPE_BUF;
+	return fits && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
 }
 
 /* What is new, on the recording thread. */
@@ -145,47 +158,24 @@ static void receiver_print(void *context, const struct receive_seen *seen)
 			  LOG_U64("held_back", held_back));
 }
 
-static int receiver_write_status_port(const struct receiver *receiver, struct error *err)
-{
-	char text[16];
-
-	if (!*receiver->settings.status_port_file)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%u\n", http_server_port(receiver->status_server)); /* fits */
-	if (files_write(receiver->settings.status_port_file, str_c(text), 0644, err))
-		return error_wrap(err, "status.port_file");
-	return 0;
-}
-
 static int receiver_open_status(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
 	const struct status_options options = {receiver->receive, receiver->server, settings->record};
-	struct http_server_options server = {.listen = settings->status_listen,
-					     .thread_count = 1,
-					     .body_bytes_max = 1024,
-					     .header_bytes_max = 16 * 1024,
-					     .connection_count_max = RECEIVE_STATUS_CONNECTIONS_MAX,
-					     .request_timeout_ms = RECEIVE_STATUS_TIMEOUT_MS,
-					     .idle_timeout_ms = 6 * RECEIVE_STATUS_TIMEOUT_MS,
-					     .handler = status_handle,
-					     .refuse = status_refuse};
 
-	if (!*settings->status_listen)
+	if (!*settings->status.listen)
 		return 0;
 	if (status_open(&options, &receiver->status, err))
 		return -1;
-	server.context = receiver->status;
-	if (http_server_open(&server, &receiver->status_server, err))
-		return error_wrap(err, "status.listen");
-	return http_server_start(receiver->status_server, err) || receiver_write_status_port(receiver, err) ? -1 : 0;
+	receiver->page.write_metrics = status_write_metrics;
+	receiver->page.write_trouble = status_write_trouble;
+	receiver->page.context = receiver->status;
+	return service_open_status(&settings->status, &receiver->page, &receiver->status_server, err);
 }
 
 static void receiver_close_status(struct receiver *receiver)
 {
-	if (receiver->status_server)
-		http_server_drain(receiver->status_server, 1000);
-	http_server_close(&receiver->status_server);
+	status_page_close(&receiver->status_server);
 	status_close(&receiver->status);
 }
 
@@ -219,16 +209,23 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 		       : 0;
 }
 
+/* It borrows the server that is closed next. */
+static void receiver_finish(void *context)
+{
+	receiver_close_status(context);
+}
+
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
 	service_prepare(&receiver->log);
 	receiver->output_limit.interval_ms = 1000;
+	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECEIVE_PIPE_BYTES); /* fails where it is no pipe */
 	receive_trust_warn(&receiver->trust);
 	if (receiver_open(receiver, err))
 		return -1;
 	service_wait_signal();
-	receiver_close_status(receiver); /* it is not ready any more, and borrows what is closed next */
-	service_close_http(&receiver->settings.http, &receiver->server, NULL, NULL);
+	status_page_drain(&receiver->page);
+	service_close_http(&receiver->settings.http, &receiver->server, receiver_finish, receiver);
 	return 0;
 }
 
@@ -266,8 +263,7 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		if (*receiver.settings.status_port_file)
-			(void)unlink(receiver.settings.status_port_file); /* one that is left is replaced later */
+		service_stopped_status(&receiver.settings.status);
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);
