@@ -154,11 +154,9 @@ void api_command_done(struct mail *mail)
 	api_answer(request, request->job.command.code, request->job.command.text);
 }
 
-void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail))
+void api_fill_command(const struct api_request *request, struct command *command, enum command_type type,
+		      uint32_t sdkappid)
 {
-	struct command *command = &request->job.command;
-	struct error err;
-
 	command->type = type;
 	command->sdkappid = sdkappid;
 	command->origin.operator_account = request->identifier;
@@ -168,6 +166,13 @@ void api_submit(struct api_request *request, enum command_type type, uint32_t sd
 	command->origin.admin = request->route->access != API_CLIENT;
 	command->origin.wall_ms = clock_wall_ms();
 	command->origin.steady_ms = clock_steady_ms();
+}
+
+void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail))
+{
+	struct error err;
+
+	api_fill_command(request, &request->job.command, type, sdkappid);
 	request->job.mail.run = done;
 	request->job.mailbox = http_call_mailbox(request->call);
 	if (engine_submit(request->api->engine, &request->job, &err))
@@ -493,6 +498,8 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->console = options->console;
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
+	api->about = options->about;
+	api->start_ms = clock_wall_ms();
 	api->threads = api_threads_new(options->thread_count);
 	api->rate = rate_new(&options->rates, api_route_count());
 	if (api_read_proxies(api, options->trusted_proxies, err) ||

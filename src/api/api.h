@@ -6,11 +6,19 @@
  * A request is checked on its loop thread (route, query, signature, body), turned into a command for the engine, and
  * answered when the command is durable. Nothing here blocks. */
 #include "api/rate.h"
+#include "base/settings.h"
 #include "engine/engine.h"
 #include "hook/hook.h"
 #include "http/server.h"
 
 struct api;
+
+/* What the management API tells of the backend; all borrowed. */
+struct api_about {
+	const struct settings *settings;
+	const char *store;    /* its kind: "sqlite" */
+	const char *data_dir; /* where it keeps its files */
+};
 
 struct api_options {
 	struct engine *engine;	     /* borrowed */
@@ -25,6 +33,7 @@ struct api_options {
 	struct rate_limits rates;
 	unsigned thread_count;	 /* of the HTTP server */
 	uint64_t body_bytes_max; /* of the HTTP server, for the text of the refusal */
+	struct api_about about;
 };
 
 /* The rule for `trusted_proxies`, for who checks settings before anything is opened. Errors ERR_INVALID, naming

@@ -16,6 +16,7 @@
 #include "http/guard.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -151,6 +152,8 @@ static const struct setting serve_rows[] = {
 
 struct serve {
 	struct serve_settings settings;
+	const struct settings *table; /* of the settings */
+	char *data_dir;		      /* data.dir as it is called from anywhere */
 	struct verdict_policy verdict;
 	struct guard guard;
 	struct service_log_choice log;
@@ -305,6 +308,7 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	buf_printf(&path, "%s/highwater.db", serve->settings.data_dir);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
+	serve->data_dir = realpath(serve->settings.data_dir, NULL);
 	buf_fini(&path);
 	return result;
 }
@@ -362,6 +366,9 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.rates = serve->settings.rates,
 		.thread_count = server.thread_count,
 		.body_bytes_max = server.body_bytes_max,
+		.about = {.settings = serve->table,
+			  .store = "sqlite",
+			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
 	if (api_open(&api, &serve->api, err))
@@ -411,6 +418,7 @@ static void serve_close(struct serve *serve)
 	engine_close(&serve->engine);
 	store_close(&serve->store);
 	files_wipe(&serve->token);
+	free(serve->data_dir); /* realpath's */
 }
 
 static int serve_run_service(struct serve *serve, struct error *err)
@@ -437,8 +445,8 @@ static const struct service serve_service = {
 
 static int serve_run(int argc, char **argv)
 {
-	struct serve serve = {0};
 	struct settings settings;
+	struct serve serve = {.table = &settings};
 	struct error err;
 	int exit;
 

@@ -259,6 +259,24 @@ int memory_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t 
 	return 0;
 }
 
+int memory_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	int found = 0;
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	for (size_t i = 0; i < store->callback_count && !found; i++) {
+		const struct store_callback *callback = store->callbacks[i];
+
+		found = callback->state == CALLBACK_WAITING && callback->sdkappid == sdkappid;
+		if (found)
+			*event_ms_out = callback->event_ms;
+	}
+	pthread_rwlock_unlock(&store->lock);
+	return found;
+}
+
 int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err)
 {
