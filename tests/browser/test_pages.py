@@ -19,6 +19,13 @@ PAGES = [
     ("audit", "#/audit", "app_create"),
     ("settings", "#/settings", "data.dir"),
 ]
+# of docs/console.md: name, address, what is to be read, and where
+IMAGES = [
+    ("overview", "#/apps", "oldest", "main"),
+    ("app", f"#/app/{MAIN}", "In the last day", "main"),
+    ("callback", f"#/app/{MAIN}/callback", "v1, shared secret 1", "main"),
+    ("deliveries", "#/deliveries", "Delivered", "main"),
+]
 LOOKS = [(size, width, theme) for size, width in ((DESKTOP, 1280), (PHONE, 390)) for theme in ("light", "dark")]
 AXE = ROOT / "build" / "axe" / "axe.min.js"
 RUN_AXE = """
@@ -91,6 +98,28 @@ def test_sign_in_page(console, theme):
     console.see("That is not the admin token.")
     look(console, f"sign-in-wrong-390-{theme}", problems)
     assert not problems, "\n".join(map(str, problems))
+
+
+def test_images(looker):
+    """The pictures of docs/console.md, which scripts/console-images copies."""
+    looker.size((DESKTOP[0], 640))
+    for name, address, text, wait in IMAGES:
+        looker.go(address)
+        looker.see(text, wait)
+        settle(looker)
+        looker.shot(f"docs-{name}", whole=False)
+    looker.size(PHONE)
+    looker.theme("dark")
+    looker.go("#/apps")
+    looker.see("oldest", "main")
+    settle(looker)
+    looker.shot("docs-overview-phone", whole=False)
+    looker.press("Sign out")
+    looker.size(DESKTOP)
+    looker.theme("light")
+    looker.see("Admin token")
+    settle(looker)
+    looker.shot("docs-sign-in", whole=False)
 
 
 def test_narrowest(looker):

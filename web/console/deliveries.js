@@ -22,6 +22,7 @@ import {
 	when,
 } from "./ui.js";
 
+const ALERT = "Live.CallbackAfterCreateRoomReachingThreshold"; // one without a threshold is a test
 const COUNT = 50;
 const RELOAD_MS = 700;
 const EMPTY_PAGES_MAX = 5;
@@ -46,10 +47,9 @@ function outcome(row) {
 }
 
 function command(row) {
-	return [
-		shortCommand(row.CallbackCommand),
-		row.Threshold ? [" ", badge({ text: `${row.Threshold} %`, tone: "warn" })] : null,
-	];
+	const name = shortCommand(row.CallbackCommand);
+	if (row.Threshold) return [name, " ", badge({ text: `${row.Threshold} %`, tone: "warn" })];
+	return row.CallbackCommand === ALERT ? [name, " ", badge({ text: "test", tone: "muted" })] : name;
 }
 
 export class Deliveries {
