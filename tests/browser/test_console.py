@@ -282,7 +282,7 @@ def test_rooms(signed_in, app):
 def test_pause_and_replay_many(signed_in, app, receiver):
     signed_in.go(f"#/app/{SDKAPPID}/callback")
     signed_in.fill("URL", receiver.url)
-    signed_in.tick("AfterCreateRoom")
+    signed_in.tick("Room created")
     signed_in.press("Save callback")
     signed_in.see("The callback is saved.")
     signed_in.tab("Deliveries")

@@ -102,8 +102,8 @@ def test_sign_in_page(console, theme):
 
 def test_images(looker):
     """The pictures of docs/console.md, which scripts/console-images copies."""
-    looker.size((DESKTOP[0], 640))
     for name, address, text, wait in IMAGES:
+        looker.size((DESKTOP[0], 760 if name == "callback" else 640))
         looker.go(address)
         looker.see(text, wait)
         settle(looker)
@@ -120,6 +120,20 @@ def test_images(looker):
     looker.see("Admin token")
     settle(looker)
     looker.shot("docs-sign-in", whole=False)
+
+
+def test_axe_sees_what_is_bad(console):
+    """What the other tests rely on."""
+    console.open()
+    console.see("Admin token")
+    assert not look_with_axe(console)
+    console.script(
+        """const text = document.createElement("p");
+        text.textContent = "hardly to be read";
+        text.style.setProperty("color", "#f0f2f4");
+        document.querySelector("main").append(text, document.createElement("button"));"""
+    )
+    assert sorted(one["id"] for one in look_with_axe(console)) == ["button-name", "color-contrast"]
 
 
 def test_narrowest(looker):

@@ -12,7 +12,7 @@ import wire
 SDKAPPID = 1400000001
 TOKEN = "2c8d1f7ab0"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ALERT = "AfterCreateRoomReachingThreshold"
+ALERT = "Creating room reaches the threshold"
 
 # Rooms are made by the client module, as an app's users do; each line on standard input is a RoomId.
 CLIENT = """

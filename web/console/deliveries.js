@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { openDelivery, replay } from "./delivery.js";
-import { callbackState, isFinal, number, shortCommand } from "./format.js";
+import { callbackState, isFinal, number, commandName } from "./format.js";
 import { listen } from "./live.js";
 import {
 	badge,
@@ -47,7 +47,7 @@ function outcome(row) {
 }
 
 function command(row) {
-	const name = shortCommand(row.CallbackCommand);
+	const name = el("span", { title: row.CallbackCommand }, commandName(row.CallbackCommand));
 	if (row.Threshold) return [name, " ", badge({ text: `${row.Threshold} %`, tone: "warn" })];
 	return row.CallbackCommand === ALERT ? [name, " ", badge({ text: "test", tone: "muted" })] : name;
 }
