@@ -273,6 +273,7 @@ static void metrics_write_http(const struct metrics *metrics, struct buf *out)
 	prom_counter(out, "highwater_http_connections_total", "Connections taken.", stats.connections_total);
 	prom_counter(out, "highwater_http_requests_total", "Whole requests.", stats.calls_total);
 	prom_gauge(out, "highwater_http_requests_open", "Requests not yet answered.", stats.calls_open);
+	prom_gauge(out, "highwater_http_streams", "Open streams of events.", stats.streams_open);
 	prom_counter(out, "highwater_http_refused_total", "Requests too large or not understood.", stats.refused_total);
 	prom_counter(out, "highwater_http_timeouts_total", "Connections closed because they were too slow.",
 		     stats.timeouts_total);
