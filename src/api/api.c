@@ -49,6 +49,14 @@ static void api_log(struct api_request *request, int code)
 		  LOG_U64("held_back", held_back));
 }
 
+static void api_release(struct api_request *request)
+{
+	directory_release(request->app);
+	json_decref(request->body);
+	buf_fini(&request->response);
+	buf_fini(&request->beside);
+}
+
 void api_answer(struct api_request *request, int code, const char *text)
 {
 	struct http_call *call = request->call;
@@ -69,12 +77,18 @@ void api_answer(struct api_request *request, int code, const char *text)
 	buf_append_char(&reply, '}');
 	assert(buf_ok(&reply)); /* what stands beside is short, see accounts.c */
 	api_log(request, code);
-	directory_release(request->app);
-	json_decref(request->body);
-	buf_fini(&request->response);
-	buf_fini(&request->beside);
+	api_release(request);
 	http_call_reply(call, 200, API_JSON, buf_str(&reply));
 	buf_fini(&reply);
+}
+
+struct http_stream *api_answer_stream(struct api_request *request, const struct http_stream_options *options)
+{
+	struct http_call *call = request->call;
+
+	api_log(request, HW_OK);
+	api_release(request);
+	return http_call_stream(call, options);
 }
 
 void api_refuse_with(struct api_request *request, int code, const char *format, ...)
@@ -477,6 +491,8 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->hook = options->hook;
 	api->admin_token = secret_of((struct str){mem_dup(token.ptr, token.len), token.len});
 	api->sessions = sessions_new(options->session_timeout_ms);
+	api->events = events_new();
+	engine_on_change(options->engine, events_on_batch, api->events);
 	api->guesses = guesses_new(options->wrong_tokens_max);
 	api->tls = options->tls;
 	api->console = options->console;
@@ -508,6 +524,7 @@ void api_close(struct api **api_ptr)
 	api_threads_free(&api->threads, api->thread_count);
 	sessions_free(&api->sessions);
 	guesses_free(&api->guesses);
+	events_free(&api->events);
 	mem_free(api->proxies);
 	rate_free(&api->rate);
 	cors_close(&api->cors);

@@ -43,9 +43,9 @@ MUST_CHECK int api_check_proxies(const char *text, struct error *err);
 /* The same for `client_origins` and client.origins. */
 MUST_CHECK int api_check_origins(const char *text, struct error *err);
 
-/* Errors ERR_INVALID (a proxy that is no address, an origin that is none). */
+/* Before engine_start: it listens to what changes. Errors ERR_INVALID (a proxy that is no address, an origin that is none). */
 MUST_CHECK int api_open(const struct api_options *options, struct api **api_out, struct error *err);
-/* Every call must have been answered. Accepts NULL. */
+/* Every call must have been answered, every stream be over, and the engine be stopped. Accepts NULL. */
 void api_close(struct api **api);
 
 /* For struct http_server_options; `context` is the struct api. */

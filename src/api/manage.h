@@ -8,6 +8,9 @@
 /* Who sends it, and may they? Fills actor, identifier and platform. Returns 0, or -1 when the request was answered. */
 MUST_CHECK int manage_check_sender(struct api_request *request);
 
+/* The token in the cookie of the request's session; empty for a request with the admin token. A secret. */
+struct str manage_session_token(const struct api_request *request);
+
 /* "SdkAppid" of the body; -1 when the request was answered. */
 MUST_CHECK int manage_need_sdkappid(struct api_request *request, uint32_t *out);
 

@@ -6,6 +6,7 @@
  * everything; the request must not be touched afterwards. */
 #include "api/api.h"
 #include "api/cors.h"
+#include "api/events.h"
 #include "api/guess.h"
 #include "api/rate.h"
 #include "api/session.h"
@@ -110,7 +111,9 @@ bool api_is_proxied(const struct api_request *request);
 /* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
  * is HW_OK and something was built. */
 void api_answer(struct api_request *request, int code, const char *text);
-/* The same with a formatted text. */
+/* Ends the request with a stream. NULL when the client has gone: then nothing of `options` is called. */
+struct http_stream *api_answer_stream(struct api_request *request, const struct http_stream_options *options);
+/* The same as api_answer with a formatted text. */
 void api_refuse_with(struct api_request *request, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Sends request->job.command to the engine; `done` answers. Type, app and origin are filled here. */
 void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid,
@@ -170,6 +173,7 @@ struct api {
 	struct secret admin_token; /* owned bytes */
 	struct sessions *sessions;
 	struct guesses *guesses;
+	struct events *events;
 	bool tls;
 	bool console;
 	char (*proxies)[HW_IP_BYTES_MAX + 1];
@@ -257,4 +261,5 @@ void api_manage_room_creators(struct api_request *request);
 void api_manage_room_create(struct api_request *request);
 void api_manage_room_destroy(struct api_request *request);
 void api_manage_server_show(struct api_request *request);
+void api_manage_events(struct api_request *request);
 void api_health(struct api_request *request);

@@ -81,6 +81,7 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/room_create", API_MANAGE, api_manage_room_create, 0, RATE_NONE},
 	{"/manage/v1/room_destroy", API_MANAGE, api_manage_room_destroy, 0, RATE_NONE},
 	{"/manage/v1/server_show", API_MANAGE, api_manage_server_show, 0, RATE_NONE},
+	{"/manage/v1/events", API_MANAGE_STREAM, api_manage_events, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };
 

@@ -152,6 +152,9 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 			      "With --dry-run: exit code 1 when something differs."},
 	[OPTION_DATA_DIR] = {"data-dir", "FOLDER", OPTION_TEXT, 0, 0, "HIGHWATER_DATA_DIR", "./highwater-data",
 			     "The server's data folder."},
+	/* not from the environment, which may name the record of a receiver in use */
+	[OPTION_LISTEN_RECORD] = {"record", "FILE", OPTION_TEXT, 0, 0, NULL, "./listen.db",
+				  "Where callbacks are kept; `highwater record --record FILE` reads it."},
 	[OPTION_RESEND] = {"resend", "ID|all", OPTION_TEXT, 0, 0, NULL, "",
 			   "Pass on what is in the record: one by its number or webhook-id, or all."},
 };
@@ -189,6 +192,25 @@ static int options_set(const struct option_row *row, const char *text, struct op
 		return 0;
 	return error_set(err, ERR_INVALID, "--%s: \"%.40s\" is not a whole number from %llu to %llu", row->name, text,
 			 (unsigned long long)row->min, (unsigned long long)row->max);
+}
+
+/* Standard input can be read once. */
+static int options_check_input(const struct cli_line *line, struct error *err)
+{
+	const char *first = NULL;
+
+	for (unsigned id = 0; id < OPTION_COUNT; id++) {
+		const struct option_row *row = &option_rows[id];
+
+		if (!line->options[id].set || row->type != OPTION_TEXT || strcmp(row->word, "FILE") != 0 ||
+		    strcmp(line->options[id].text, "-") != 0)
+			continue;
+		if (first)
+			return error_set(err, ERR_INVALID, "--%s and --%s cannot both read standard input", first,
+					 row->name);
+		first = row->name;
+	}
+	return 0;
 }
 
 /* Environment and defaults, for what the line did not say. */
@@ -282,7 +304,7 @@ int options_parse(const struct cli_command *command, int argc, char **argv, stru
 	}
 	if (line.argument_count < command->argument_min)
 		return error_set(err, ERR_INVALID, "%s is missing", command->arguments);
-	if (options_fill(command, &line, err))
+	if (options_fill(command, &line, err) || options_check_input(&line, err))
 		return -1;
 	*line_out = line;
 	return 0;

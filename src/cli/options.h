@@ -76,6 +76,7 @@ enum option_id {
 	OPTION_DRY_RUN,
 	OPTION_PRUNE,
 	OPTION_EXIT_CODE,
+	OPTION_LISTEN_RECORD, /* --record, too */
 	OPTION_COUNT /* at most 128, the bits of a mask */
 };
 

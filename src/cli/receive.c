@@ -11,9 +11,11 @@
 #include "receive/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +34,7 @@ struct receive_settings {
 
 #define RECEIVE_STATUS_CONNECTIONS_MAX 100
 #define RECEIVE_STATUS_TIMEOUT_MS 10000
+#define RECEIVE_PIPE_BYTES (1024 * 1024) /* the longest line and more */
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
@@ -67,12 +70,27 @@ struct receiver {
 	struct http_server *status_server;
 };
 
+/* Like http.listen, but it may be empty. */
+static int receiver_check_status(const char *listen, struct error *err)
+{
+	char none[] = "";
+	char text[256];
+	const struct service_http like = {.listen = text, .cert_file = none, .key_file = none};
+
+	if (!*listen || (str_copy(text, sizeof(text), str_c(listen)) && service_http_check(&like, err) == 0))
+		return 0;
+	return error_set(err, ERR_INVALID,
+			 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8082 or [::1]:8082, "
+			 "and not empty",
+			 listen);
+}
+
 static int receiver_check(void *target, struct error *err)
 {
 	struct receiver *receiver = container_of(target, struct receiver, settings);
 	const struct receive_settings *settings = &receiver->settings;
 
-	return service_http_check(&settings->http, err) ||
+	return service_http_check(&settings->http, err) || receiver_check_status(settings->status_listen, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(&settings->log, &receiver->log, err)
@@ -112,17 +130,33 @@ static void receiver_look(void *target, struct look *look)
 
 /* ---- life ---- */
 
-/* The recording thread prints: a reader that has stopped reading must not stop the recording. What a pipe takes without
- * waiting is at least PIPE_BUF bytes, when it takes any. */
+/* What a pipe takes without waiting. It has slots of PIPE_BUF bytes, which may be half empty each, and one more that is
+ * being read. */
+static bool receiver_fits_pipe(size_t len)
+{
+	int size = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
+	int used = 0;
+
+	if (size < 0 || ioctl(STDOUT_FILENO, FIONREAD, &used) || used < 0)
+		return len < PIPE_BUF;
+	return len / PIPE_BUF + 2 + 2 * (size_t)used / PIPE_BUF + 1 <= (size_t)size / PIPE_BUF || len < PIPE_BUF;
+}
+
+/* The recording thread prints: a reader that has stopped reading must not stop the recording. */
 static bool receiver_can_print(size_t len)
 {
 	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	struct stat status;
+	bool fits = true;
 
 	errno = EAGAIN; /* for the caller's log line */
-	if (fstat(STDOUT_FILENO, &status) || (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)))
+	if (fstat(STDOUT_FILENO, &status) || S_ISREG(status.st_mode))
 		return true;
-	return len < PIPE_BUF && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
+	if (S_ISFIFO(status.st_mode))
+		fits = receiver_fits_pipe(len);
+	else if (S_ISCHR(status.st_mode))
+		fits = len < PIPE_BUF;
+	return fits && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
 }
 
 /* What is new, on the recording thread. */
@@ -223,6 +257,7 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
 	service_prepare(&receiver->log);
 	receiver->output_limit.interval_ms = 1000;
+	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECEIVE_PIPE_BYTES); /* fails where it is no pipe */
 	receive_trust_warn(&receiver->trust);
 	if (receiver_open(receiver, err))
 		return -1;

@@ -148,12 +148,15 @@ int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since
 int memory_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
 		     struct error *err)
 {
+	struct store_sample first; /* of those from the one before on */
 	size_t count;
 
-	/* the first of those from the one before on */
-	if (memory_sample_list(base, number, time_ms, 1, sample_out, &count, err))
+	if (memory_sample_list(base, number, time_ms, 1, &first, &count, err))
 		return -1;
-	return count == 1 && sample_out->minute_ms <= time_ms;
+	if (count == 0 || first.minute_ms > time_ms)
+		return 0;
+	*sample_out = first;
+	return 1;
 }
 
 /* ---- the write side ---- */
