@@ -121,7 +121,7 @@ static void look_append_day(const ASN1_TIME *time, char out[16])
 	struct tm parts;
 
 	if (!ASN1_TIME_to_tm(time, &parts) || strftime(out, 16, "%Y-%m-%d", &parts) == 0)
-		(void)strcpy(out, "?");
+		(void)str_copy(out, 16, STR("?")); /* fits */
 }
 
 static int look_validity(struct look *look, const char *setting, const char *file, const X509 *cert, struct error *err)
