@@ -147,7 +147,7 @@ static void rooms_print_info(const char *text)
 	{
 		char *shown = json_is_string(value) ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-		(void)printf("  %-16s", name);
+		(void)printf("  %-24s", name);
 		rooms_print_text(shown ? shown : json_string_value(value));
 		(void)puts("");
 		free(shown); /* jansson's own */
@@ -160,7 +160,7 @@ static void rooms_print_names(const json_t *room, const char *key, const char *t
 	const json_t *names = json_object_get(room, key);
 
 	for (size_t i = 0; i < json_array_size(names); i++)
-		(void)printf("  %-16s%s\n", i ? "" : title, json_string_value(json_array_get(names, i)));
+		(void)printf("  %-24s%s\n", i ? "" : title, json_string_value(json_array_get(names, i)));
 }
 
 /* Users with an end, and a reason where there is one. */
@@ -171,7 +171,7 @@ static void rooms_print_ended(const json_t *room, const char *key, const char *t
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 
-		(void)printf("  %-16s%s", i ? "" : title, remote_text(row, "UserId"));
+		(void)printf("  %-24s%s", i ? "" : title, remote_text(row, "UserId"));
 		if (remote_number(row, "Until")) {
 			(void)printf(", until ");
 			rooms_print_time(remote_number(row, "Until"));
@@ -188,13 +188,13 @@ static void rooms_print_room(const json_t *room)
 {
 	const json_t *metadata = json_object_get(room, "Metadata");
 
-	(void)printf("room %s\n  %-16s%s\n  %-16s", remote_text(room, "RoomId"), "owner", remote_text(room, "Owner"),
+	(void)printf("room %s\n  %-24s%s\n  %-24s", remote_text(room, "RoomId"), "owner", remote_text(room, "Owner"),
 		     "created");
 	rooms_print_time(remote_number(room, "CreateTime"));
-	(void)printf("\n  %-16s%s\n", "visible", json_is_true(json_object_get(room, "Visible")) ? "yes" : "no");
+	(void)printf("\n  %-24s%s\n", "visible", json_is_true(json_object_get(room, "Visible")) ? "yes" : "no");
 	rooms_print_info(remote_text(room, "Info"));
 	for (size_t i = 0; i < json_array_size(metadata); i++) {
-		(void)printf("  %-16s", i ? "" : "metadata");
+		(void)printf("  %-24s", i ? "" : "metadata");
 		rooms_print_text(remote_text(json_array_get(metadata, i), "Key"));
 		(void)printf(" = ");
 		rooms_print_text(remote_text(json_array_get(metadata, i), "Value"));
