@@ -202,8 +202,9 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
 	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
 	X(SQL_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = ?1")                       \
-	X(SQL_WAITING_OLDEST, "SELECT event_ms FROM callbacks INDEXED BY callbacks_oldest WHERE state = 0 AND event_ms >= 0 "            \
-			      "ORDER BY event_ms LIMIT 1")                                                             \
+	X(SQL_WAITING_OLDEST,                                                                                          \
+	  "SELECT event_ms FROM callbacks INDEXED BY callbacks_oldest WHERE state = 0 AND event_ms >= 0 "              \
+	  "ORDER BY event_ms LIMIT 1")                                                                                 \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \
