@@ -6,11 +6,19 @@
  * A request is checked on its loop thread (route, query, signature, body), turned into a command for the engine, and
  * answered when the command is durable. Nothing here blocks. */
 #include "api/rate.h"
+#include "base/settings.h"
 #include "engine/engine.h"
 #include "hook/hook.h"
 #include "http/server.h"
 
 struct api;
+
+/* What the management API tells of the backend; all borrowed. */
+struct api_about {
+	const struct settings *settings;
+	const char *store;    /* its kind: "sqlite" */
+	const char *data_dir; /* where it keeps its files */
+};
 
 struct api_options {
 	struct engine *engine;	     /* borrowed */
@@ -25,6 +33,7 @@ struct api_options {
 	struct rate_limits rates;
 	unsigned thread_count;	 /* of the HTTP server */
 	uint64_t body_bytes_max; /* of the HTTP server, for the text of the refusal */
+	struct api_about about;
 };
 
 /* The rule for `trusted_proxies`, for who checks settings before anything is opened. Errors ERR_INVALID, naming
@@ -34,9 +43,9 @@ MUST_CHECK int api_check_proxies(const char *text, struct error *err);
 /* The same for `client_origins` and client.origins. */
 MUST_CHECK int api_check_origins(const char *text, struct error *err);
 
-/* Errors ERR_INVALID (a proxy that is no address, an origin that is none). */
+/* Before engine_start: it listens to what changes. Errors ERR_INVALID (a proxy that is no address, an origin that is none). */
 MUST_CHECK int api_open(const struct api_options *options, struct api **api_out, struct error *err);
-/* Every call must have been answered. Accepts NULL. */
+/* Every call must have been answered, every stream be over, and the engine be stopped. Accepts NULL. */
 void api_close(struct api **api);
 
 /* Other limits of calls from now on, but for room_id_ms. Threads: any. */

@@ -221,12 +221,12 @@ static void metrics_write_engine(const struct metrics *metrics, const struct eng
 static void metrics_read_oldest(struct metrics *metrics)
 {
 	int64_t now_ms = clock_mono_ms();
-	int64_t oldest_ms;
+	int64_t oldest_ms = 0;
 	struct error err;
 
 	if (metrics->oldest_read_ms && now_ms - metrics->oldest_read_ms < METRICS_OLDEST_MS)
 		return;
-	if (store_waiting_oldest(metrics->reader, &oldest_ms, &err))
+	if (store_waiting_oldest(metrics->reader, 0, &oldest_ms, &err) < 0)
 		return;
 	metrics->oldest_ms = oldest_ms;
 	metrics->oldest_read_ms = now_ms;

@@ -221,26 +221,44 @@ static int64_t caller_sign_time(const struct caller *caller, int64_t now_s)
 							   : now_s;
 }
 
-/* The library makes URLs of commands that it knows, in the backend's order; any other word takes the place of one. */
+/* A command as a query may hold it: one from a record is whatever a sender once made of it. */
+static void caller_append_command(struct buf *out, const char *command)
+{
+	for (; *command; command++) {
+		unsigned char c = (unsigned char)*command;
+
+		if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~", c))
+			buf_append_char(out, *command);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+}
+
+/* The library makes URLs of commands that it knows, in the backend's order; any other word takes the place of one. It
+ * stands behind the URL that was given, in which the same words may stand, too. */
 static int caller_replace_command(const struct caller *caller, const char *url, struct caller_request *out,
 				  struct error *err)
 {
-	static const char parameter[] = "CallbackCommand=";
+	static const char parameter[] = "&CallbackCommand=";
 	const char *known = hw_callback_word(HW_CALLBACK_THRESHOLD);
 	const char *command = caller->fault == CALLER_FAULT_COMMAND ? hw_callback_word(HW_CALLBACK_ROOM_DESTROYED)
 								    : caller_command(caller);
-	const char *at = strstr(url, parameter);
-	int len;
+	const char *at = strstr(url + strlen(caller->url), parameter);
+	struct buf text;
+	bool fits;
 
 	if (caller->fault == CALLER_FAULT_COMMAND && strcmp(command, caller_command(caller)) == 0)
 		command = known;
-	if (!at) /* a URL that has the parameter already */
+	if (!at)
 		return error_set(err, ERR_INTERNAL, "the URL of the callback cannot be made");
 	at += sizeof(parameter) - 1;
-	len = snprintf(out->url, sizeof(out->url), "%.*s%s%s", (int)(at - url), url, command, at + strlen(known));
-	return len > 0 && (size_t)len < sizeof(out->url)
-		       ? 0
-		       : error_set(err, ERR_INVALID, "the callback's URL is too long");
+	buf_init(&text, sizeof(out->url));
+	buf_append(&text, url, (size_t)(at - url));
+	caller_append_command(&text, command);
+	buf_append_c(&text, at + strlen(known));
+	fits = buf_ok(&text) && str_copy(out->url, sizeof(out->url), buf_str(&text));
+	buf_fini(&text);
+	return fits ? 0 : error_set(err, ERR_INVALID, "the callback's URL is too long");
 }
 
 /* Turns the order of the parameters round. */

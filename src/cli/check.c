@@ -153,7 +153,7 @@ int check_write_junit(const struct check *check, const char *path, struct error 
 	for (size_t i = 0; i < check->count; i++)
 		check_append_junit_case(&out, &check->findings[i]);
 	buf_append_c(&out, "</testsuite>\n");
-	result = files_write(path, buf_str(&out), 0644, err);
+	result = files_write_report(path, buf_str(&out), err);
 	buf_fini(&out);
 	return result;
 }
@@ -178,7 +178,9 @@ static int check_run(const struct cli_line *line)
 {
 	struct check check = {.line = line, .json = options_get(line, OPTION_JSON)->set};
 	const struct option_value *foreign = options_get(line, OPTION_FOREIGN_APP);
+	const struct option_value *junit = options_get(line, OPTION_JUNIT);
 	const char *wrong;
+	struct error err;
 	int exit = trier_open(line, &check.trier);
 
 	wrong = hw_callback_url_check(line->arguments[0], strlen(line->arguments[0]));
@@ -186,6 +188,8 @@ static int check_run(const struct cli_line *line)
 		exit = cli_fail(line, CLI_USAGE, "%s", wrong);
 	if (exit == CLI_DONE && foreign->set && foreign->number == check.trier.caller.sdkappid)
 		exit = cli_fail(line, CLI_USAGE, "--foreign-app must be another app than --app");
+	if (exit == CLI_DONE && junit->set && files_check_report(junit->text, &err)) /* not after a minute */
+		exit = cli_fail(line, CLI_IO, "--junit: %s", err.text);
 	if (foreign->set)
 		check.trier.caller.foreign_sdkappid = (uint32_t)foreign->number;
 	if (exit == CLI_DONE) {

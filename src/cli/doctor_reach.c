@@ -141,11 +141,12 @@ static bool reach_check_guard(struct reach *reach)
 
 static int reach_look_at_all(struct reach *reach, struct error *err)
 {
+	const struct probe_tls tls = {reach->doctor->ca_file, reach->doctor->client_cert, reach->doctor->client_key};
+
 	for (size_t i = 0; i < reach->count; i++) {
 		struct reach_look *look = &reach->looks[i];
 
-		if (probe_look(&reach->target, look->address, reach->doctor->ca_file, DOCTOR_PATIENCE_MS / 2,
-			       &look->result, err))
+		if (probe_look(&reach->target, look->address, &tls, DOCTOR_PATIENCE_MS / 2, &look->result, err))
 			return -1;
 		reach->connected += look->result.connected;
 		reach->secured += look->result.secured;
@@ -187,12 +188,22 @@ static void reach_tell_tls(struct reach *reach)
 			continue;
 		if (!result->secured)
 			doctor_find(reach->doctor, reach_level(reach->secured), "tls",
-				    "TLS 1.2 or 1.3 must be spoken at the port of the URL", "%s: %s", address,
-				    result->failure);
+				    result->client_cert_wanted
+					    ? "a client certificate that it accepts: `highwater app set-certificate` "
+					      "(here: --cert-file and --key-file)"
+					    : "TLS 1.2 or 1.3 must be spoken at the port of the URL",
+				    "%s: %s", address, result->failure);
 		else
 			doctor_find(reach->doctor, DOCTOR_OK, "tls", NULL, "%s speaks %s, handshake in %.1f ms",
 				    address, result->tls, reach_ms(result->tls_us));
-		if (result->client_cert_wanted && reach->doctor->client_cert.len)
+		if (result->client_cert_wanted && reach->doctor->client_cert.len && !result->client_cert_shown)
+			doctor_find(reach->doctor, DOCTOR_PROBLEM, "tls",
+				    "--cert-file must hold a certificate, and --key-file its key, without a "
+				    "passphrase",
+				    "%s asks for a client certificate; that of --cert-file cannot be used with the "
+				    "key of --key-file",
+				    address);
+		else if (result->client_cert_shown)
 			doctor_find(reach->doctor, DOCTOR_OK, "tls", NULL,
 				    "%s asks for a client certificate and is shown that of --cert-file", address);
 		else if (result->client_cert_wanted)

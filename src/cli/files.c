@@ -110,7 +110,11 @@ int files_check_private(const char *path, struct error *err)
 
 int files_check_readable(const char *path, struct error *err)
 {
-	return access(path, R_OK) ? error_set_errno(err, errno, "reading %s", path) : 0;
+	struct stat status;
+
+	if (access(path, R_OK) || stat(path, &status))
+		return error_set_errno(err, errno, "reading %s", path);
+	return S_ISDIR(status.st_mode) ? error_set_errno(err, EISDIR, "reading %s", path) : 0;
 }
 
 /* ---- writing ---- */
@@ -191,6 +195,54 @@ int files_write(const char *path, struct str text, mode_t mode, struct error *er
 		result = files_sync_parent(path, err);
 	buf_fini(&beside);
 	return result;
+}
+
+/* ---- reports ---- */
+
+/* Is there something that must not be replaced: a link, a pipe, a terminal, /dev/stdout? */
+static bool files_is_special(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+int files_check_report(const char *path, struct error *err)
+{
+	struct stat status;
+	struct buf parent;
+	int result = 0;
+
+	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+		return error_set_errno(err, EISDIR, "writing %s", path);
+	if (files_is_special(path))
+		return access(path, W_OK) && errno != ENOENT ? error_set_errno(err, errno, "writing %s", path) : 0;
+	buf_init(&parent, 4096);
+	files_append_parent(path, &parent);
+	if (access(buf_c(&parent), W_OK | X_OK))
+		result = error_set_errno(err, errno, "writing %s", path);
+	buf_fini(&parent);
+	return result;
+}
+
+int files_write_report(const char *path, struct str text, struct error *err)
+{
+	bool failed;
+	int number;
+	int fd;
+
+	if (!files_is_special(path))
+		return files_write(path, text, 0644, err);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_set_errno(err, errno, "writing %s", path);
+	failed = files_write_all(fd, text) != 0;
+	number = errno;
+	if (close(fd) && !failed) {
+		failed = true;
+		number = errno;
+	}
+	return failed ? error_set_errno(err, number, "writing %s", path) : 0;
 }
 
 /* ---- folders ---- */

@@ -15,12 +15,16 @@ MUST_CHECK int files_read_text(const char *path, size_t bytes_max, struct buf *o
 void files_wipe(struct buf *secret);
 /* ERR_DENIED, with what to do, when others than the owner may read or change the file. */
 MUST_CHECK int files_check_private(const char *path, struct error *err);
-/* ERR_IO when the file cannot be read. */
+/* ERR_IO when the file cannot be read, or is a folder. */
 MUST_CHECK int files_check_readable(const char *path, struct error *err);
 
 /* Writes the file beside its place, syncs it, moves it there and syncs the folder: whoever looks finds all of it or
  * nothing, also after a power cut. */
 MUST_CHECK int files_write(const char *path, struct str text, mode_t mode, struct error *err);
+/* The same for a report, which may go to what is there: a link, a pipe or a device is written to and not replaced. */
+MUST_CHECK int files_write_report(const char *path, struct str text, struct error *err);
+/* ERR_IO when that would fail, as far as can be told before. */
+MUST_CHECK int files_check_report(const char *path, struct error *err);
 /* Makes the folder when it is missing; one that is there keeps its mode. */
 MUST_CHECK int files_make_folder(const char *path, mode_t mode, struct error *err);
 /* True when there is nothing in it. Errors ERR_IO. */

@@ -8,14 +8,20 @@
 #include "cli/listen_forward.h"
 #include "cli/listen_show.h"
 #include "cli/moment.h"
+#include "cli/record_words.h"
 #include "cli/service.h"
 #include "cli/trier.h"
+#include "http/probe.h"
 
-#include <assert.h>
+#include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#define LISTEN_RECORD "./listen.db"
 #define LISTEN_BODY_BYTES_MAX (256 * 1024)
 #define LISTEN_GAP_AFTER_MS (5 * 60 * 1000)
 #define LISTEN_DRAIN_MS 2000
@@ -36,9 +42,7 @@ struct listen {
 
 static const char *listen_record(const struct cli_line *line)
 {
-	const struct option_value *record = options_get(line, OPTION_RECORD);
-
-	return record->set ? record->text : LISTEN_RECORD;
+	return options_get(line, OPTION_LISTEN_RECORD)->text;
 }
 
 /* ---- receiving ---- */
@@ -80,6 +84,49 @@ static int listen_make_receiver(struct listen *listen)
 	return result ? cli_fail(listen->line, CLI_USAGE, "%s", reason) : CLI_DONE;
 }
 
+/* Is it an address of this machine at which we listen: the very one, or any of its own where we listen at all? */
+static bool listen_is_here(const struct probe_address *address, const char *listen)
+{
+	const struct sockaddr *at = (const struct sockaddr *)&address->address;
+	char host[INET6_ADDRSTRLEN];
+	struct sockaddr_storage own = address->address;
+	bool bracketed = listen[0] == '[';
+	struct str ours = {listen + bracketed, (size_t)(strrchr(listen, ':') - listen) - 2 * bracketed};
+	bool is_here;
+	int fd;
+
+	if (getnameinfo(at, address->len, host, sizeof(host), NULL, 0, NI_NUMERICHOST))
+		return false;
+	if (!str_eq(ours, STR("0.0.0.0")) && !str_eq(ours, STR("::")))
+		return str_eq(ours, str_c(host));
+	if (own.ss_family == AF_INET)
+		((struct sockaddr_in *)&own)->sin_port = 0;
+	else
+		((struct sockaddr_in6 *)&own)->sin6_port = 0;
+	fd = socket(own.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	is_here = fd >= 0 && bind(fd, (const struct sockaddr *)&own, address->len) == 0; /* only one's own can be */
+	if (fd >= 0)
+		(void)close(fd); /* nothing was written */
+	return is_here;
+}
+
+/* Would each callback that is passed on come back, and be passed on again? */
+static bool listen_is_ring(const char *forward, const char *listen, unsigned port)
+{
+	struct probe_addresses addresses;
+	struct probe_target target;
+	struct error err; /* whoever sends there tells it */
+	uint64_t there;
+
+	if (probe_target_parse(forward, &target, &err) || str_to_u64(str_c(target.port), UINT16_MAX, &there) ||
+	    there != port || probe_resolve(&target, &addresses, &err))
+		return false;
+	for (size_t i = 0; i < addresses.count; i++)
+		if (listen_is_here(&addresses.list[i], listen))
+			return true;
+	return false;
+}
+
 static int listen_open(struct listen *listen, struct error *err)
 {
 	const struct cli_line *line = listen->line;
@@ -105,18 +152,27 @@ static int listen_open(struct listen *listen, struct error *err)
 	    receive_open(&receive, &listen->receive, err))
 		return -1;
 	server.context = listen->receive;
-	return http_server_open(&server, &listen->server, err) || http_server_start(listen->server, err) ? -1 : 0;
+	if (http_server_open(&server, &listen->server, err) || http_server_start(listen->server, err))
+		return -1;
+	if (forward->set && listen_is_ring(forward->text, server.listen, http_server_port(listen->server)))
+		return error_set(err, ERR_INVALID,
+				 "--forward leads back to --listen: each callback would come again and again");
+	return 0;
 }
 
-static void listen_close(struct listen *listen)
+/* Returns errno of what kept it from printing, or 0. */
+static int listen_close(struct listen *listen)
 {
+	int failure;
+
 	if (listen->server)
 		http_server_drain(listen->server, LISTEN_DRAIN_MS);
 	http_server_close(&listen->server);
 	receive_close(&listen->receive);
 	listen_forward_close(&listen->forward);
-	listen_show_close(&listen->show);
+	failure = listen_show_close(&listen->show);
 	hw_receiver_free(listen->receiver);
+	return failure;
 }
 
 /* Where callbacks are to be sent, and what is looked at: on standard error, so that standard output has events only. */
@@ -141,6 +197,7 @@ static void listen_greet(const struct listen *listen)
 static int listen_run_server(struct listen *listen)
 {
 	struct error err;
+	int failure;
 	int exit;
 
 	service_prepare(&(struct service_log_choice){LOG_LEVEL_ERROR, LOG_FORMAT_LOGFMT});
@@ -151,12 +208,12 @@ static int listen_run_server(struct listen *listen)
 		listen_greet(listen);
 		service_wait_signal(&(struct service_watch){0});
 	}
-	listen_close(listen);
-	if (exit == CLI_DONE)
-		(void)fprintf(stderr,
-			      "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
-			      listen->taken, listen->known, listen->refused);
-	return exit;
+	failure = listen_close(listen);
+	if (exit != CLI_DONE)
+		return exit;
+	(void)fprintf(stderr, "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
+		      listen->taken, listen->known, listen->refused);
+	return failure == 0 || failure == EPIPE || failure == ETIMEDOUT ? CLI_DONE : CLI_IO;
 }
 
 /* ---- resending ---- */
@@ -167,9 +224,24 @@ struct listen_resend {
 	uint64_t delivered;
 };
 
+static void resend_print_json(const struct record_row *row, const struct trier_result *result)
+{
+	bool replied = result->outcome == HTTP_OUTCOME_REPLIED;
+	struct buf line;
+
+	buf_init(&line, 4096);
+	buf_printf(&line,
+		   "{\"Event\":\"resent\",\"Id\":%" PRId64 ",\"SdkAppid\":%" PRIu32
+		   ",\"Status\":%d,\"DurationUs\":%" PRId64 ",\"Delivered\":%s,\"Reason\":",
+		   row->id, row->sdkappid, replied ? result->status : 0, result->duration_us,
+		   result->verdict.delivered ? "true" : "false");
+	buf_append_json_string(&line, str_c(result->verdict.reason));
+	(void)printf("%s}\n", buf_c(&line)); /* standard output is all there is, as below */
+	buf_fini(&line);
+}
+
 static void resend_print(const struct record_row *row, const struct trier_result *result)
 {
-	/* standard output is all there is, as below */
 	(void)printf("%6" PRId64 "  app %" PRIu32 "  ", row->id, row->sdkappid);
 	if (result->outcome == HTTP_OUTCOME_REPLIED)
 		(void)printf("-> %d in %.1f ms", result->status, (double)result->duration_us / 1000);
@@ -213,7 +285,11 @@ static int resend_row(struct listen_resend *resend, const struct record_row *row
 	trier_send(&listen->trier, &request, 0, &result);
 	resend->sent++;
 	resend->delivered += result.verdict.delivered;
-	resend_print(row, &result);
+	if (options_get(listen->line, OPTION_JSON)->set)
+		resend_print_json(row, &result);
+	else
+		resend_print(row, &result);
+	(void)fflush(stdout); /* the next answer may take a while */
 	trier_result_free(&result);
 	caller_request_free(&request);
 	return CLI_DONE;
@@ -237,6 +313,8 @@ static int resend_all(struct listen_resend *resend, struct record_reader *reader
 		if (record_read(reader, arena, &filter, ARRAY_LEN(rows), rows, &count, &err))
 			return cli_fail(line, CLI_IO, "%s", err.text);
 		for (size_t i = 0; i < count && exit == CLI_DONE; i++) {
+			if (ferror(stdout)) /* nobody would know what was sent */
+				return CLI_IO;
 			filter.after_id = rows[i].id;
 			if (rows[i].kind == RECORD_CALLBACK)
 				exit = resend_row(resend, &rows[i]);
@@ -248,17 +326,15 @@ static int resend_all(struct listen_resend *resend, struct record_reader *reader
 static int resend_one(struct listen_resend *resend, struct record_reader *reader, struct arena *arena)
 {
 	const struct cli_line *line = resend->listen->line;
-	struct str which = str_c(options_get(line, OPTION_RESEND)->text);
+	const char *which = options_get(line, OPTION_RESEND)->text;
 	struct record_row row;
 	struct error err;
-	uint64_t id;
-	int found = str_to_u64(which, INT64_MAX, &id) == 0 ? record_read_id(reader, arena, (int64_t)id, &row, &err)
-							   : record_read_webhook_id(reader, arena, which, &row, &err);
+	int found = record_find_word(reader, arena, which, &row, &err);
 
 	if (found < 0)
 		return cli_fail(line, CLI_IO, "%s", err.text);
 	if (found == 0 || row.kind != RECORD_CALLBACK)
-		return cli_fail(line, CLI_REFUSED, "there is no callback %.80s in %s", which.ptr, listen_record(line));
+		return cli_fail(line, CLI_REFUSED, "there is no callback %.80s in %s", which, listen_record(line));
 	return resend_row(resend, &row);
 }
 
@@ -282,7 +358,11 @@ static int listen_resend(struct listen *listen)
 	record_reader_close(&reader);
 	if (exit != CLI_DONE)
 		return exit;
-	(void)printf("%" PRIu64 " of %" PRIu64 " delivered\n", resend.delivered, resend.sent); /* as above */
+	/* as above */
+	(void)printf(options_get(line, OPTION_JSON)->set ? "{\"Event\":\"end\",\"Delivered\":%" PRIu64
+							   ",\"Sent\":%" PRIu64 "}\n"
+							 : "%" PRIu64 " of %" PRIu64 " delivered\n",
+		     resend.delivered, resend.sent);
 	return resend.delivered == resend.sent ? CLI_DONE : CLI_REFUSED;
 }
 
@@ -309,14 +389,14 @@ static const struct cli_command listen_commands[] = {
 		.name = "",
 		.arguments = "",
 		.options = OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_TOKEN_FILE) |
-			   OPTION_BIT(OPTION_SECRET_FILE) | OPTION_BIT(OPTION_RECORD) | OPTION_BIT(OPTION_FORWARD) |
-			   OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) | OPTION_BIT(OPTION_SINCE) |
-			   OPTION_BIT(OPTION_JSON),
+			   OPTION_BIT(OPTION_SECRET_FILE) | OPTION_BIT(OPTION_LISTEN_RECORD) |
+			   OPTION_BIT(OPTION_FORWARD) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) |
+			   OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_JSON),
 		.summary = "Receives callbacks and shows them as they come; passes them on; sends them again",
 		.details = "\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with "
 			   "--token-file or "
-			   "--secret-file\nit checks them. All are kept in --record (without it: " LISTEN_RECORD
-			   "), and answered OK when they\nare there. --forward passes each on as it came, once, and "
+			   "--secret-file\nit checks them. All are kept in --record, and answered OK when they\nare "
+			   "there. --forward passes each on as it came, once, and "
 			   "shows the "
 			   "answer.\n\n--resend ID, --resend WEBHOOK-ID or --resend all (with --since and --app if you "
 			   "like) "

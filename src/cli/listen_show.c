@@ -1,19 +1,29 @@
-/* The lines of `highwater listen`; see listen_show.h. */
+/* The lines of `highwater listen`; see listen_show.h.
+ *
+ * The thread writes no more at a time than a pipe takes at once, when it takes any, so a reader that has stopped reading
+ * cannot hold it: not at the end either, where it waits for such a reader for a second. */
 #include "cli/listen_show.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/record_words.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHOW_LINES_MAX 1000
 #define SHOW_BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define SHOW_LINE_BYTES_MAX (RECORD_LINE_BYTES_MAX + 1024)
+#define SHOW_LOOK_MS 200   /* look so often whether the reader has gone, and whether it is the end */
+#define SHOW_STUCK_MS 1000 /* at the end: wait so long for a reader that does not read */
 
 struct show_line {
 	struct show_line *next;
@@ -32,6 +42,7 @@ struct listen_show {
 	size_t bytes;
 	uint64_t left_out; /* since the last line that was shown */
 	bool closed;
+	int failure; /* the thread's: errno of what keeps it from printing; 0 */
 	bool running;
 	pthread_t thread;
 };
@@ -61,14 +72,45 @@ static void show_put(struct listen_show *show, struct str text)
 	pthread_mutex_unlock(&show->lock);
 }
 
+/* Standard output is a pipe, and nobody is at its other end. */
+static bool show_has_no_reader(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO};
+
+	return poll(&output, 1, 0) == 1 && (output.revents & POLLERR);
+}
+
+/* Nothing more can be printed. Without a reader all of it ends, as any program at a pipe does; with a full disk callbacks
+ * go on being kept and passed on. */
+static void show_fail(struct listen_show *show, int number)
+{
+	if (show->failure)
+		return;
+	show->failure = number;
+	/* standard error is all there is, as below */
+	if (number == EPIPE)
+		(void)kill(getpid(), SIGTERM); /* ourselves */
+	else if (number == ETIMEDOUT)
+		(void)fprintf(stderr, "the last lines were not shown: nobody reads them\n");
+	else
+		(void)fprintf(stderr,
+			      "highwater listen: writing standard output: %s; callbacks are still kept and passed on\n",
+			      strerror(number));
+}
+
 /* NULL at the end. */
 static struct show_line *show_take(struct listen_show *show, uint64_t *left_out)
 {
 	struct show_line *line;
 
 	pthread_mutex_lock(&show->lock);
-	while (!show->first && !show->closed)
-		pthread_cond_wait(&show->work, &show->lock);
+	while (!show->first && !show->closed) {
+		struct timespec until = clock_mono_moment(clock_mono_ms() + SHOW_LOOK_MS);
+
+		(void)pthread_cond_timedwait(&show->work, &show->lock, &until); /* the loop looks why it woke */
+		if (show_has_no_reader())
+			show_fail(show, EPIPE);
+	}
 	line = show->first;
 	*left_out = 0;
 	if (line) {
@@ -84,6 +126,40 @@ static struct show_line *show_take(struct listen_show *show, uint64_t *left_out)
 	return line;
 }
 
+static bool show_is_closed(struct listen_show *show)
+{
+	bool closed;
+
+	pthread_mutex_lock(&show->lock);
+	closed = show->closed;
+	pthread_mutex_unlock(&show->lock);
+	return closed;
+}
+
+static void show_write(struct listen_show *show, struct str text)
+{
+	int64_t moved_ms = clock_mono_ms();
+
+	while (text.len && !show->failure) {
+		struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+		int ready = poll(&output, 1, SHOW_LOOK_MS);
+		ssize_t wrote;
+
+		if (ready <= 0) {
+			if (show_is_closed(show) && clock_mono_ms() - moved_ms >= SHOW_STUCK_MS)
+				show_fail(show, ETIMEDOUT);
+			continue;
+		}
+		wrote = write(STDOUT_FILENO, text.ptr, text.len < PIPE_BUF ? text.len : PIPE_BUF);
+		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+			show_fail(show, errno);
+		if (wrote <= 0)
+			continue;
+		text = str_slice(text, (size_t)wrote, text.len);
+		moved_ms = clock_mono_ms();
+	}
+}
+
 static void *show_main(void *context)
 {
 	struct listen_show *show = context;
@@ -91,12 +167,17 @@ static void *show_main(void *context)
 	uint64_t left_out;
 
 	while ((line = show_take(show, &left_out))) {
-		(void)fwrite(line->text, 1, line->len, stdout); /* standard output is all there is, as below */
-		if (left_out)
-			(void)printf(show->json ? "{\"Event\":\"not_shown\",\"Count\":%" PRIu64 "}\n"
-						: "          %" PRIu64 " lines not shown: this terminal is too slow\n",
-				     left_out);
-		(void)fflush(stdout);
+		show_write(show, (struct str){line->text, line->len});
+		if (left_out) {
+			char text[96];
+			int len = snprintf(text, sizeof(text),
+					   show->json ? "{\"Event\":\"not_shown\",\"Count\":%" PRIu64 "}\n"
+						      : "          %" PRIu64
+							" lines not shown: this terminal is too slow\n",
+					   left_out); /* fits */
+
+			show_write(show, (struct str){text, (size_t)len});
+		}
 		mem_free(line);
 	}
 	return NULL;
@@ -240,13 +321,12 @@ int listen_show_open(bool json, struct listen_show **show_out, struct error *err
 	int rc = pthread_mutex_init(&show->lock, NULL);
 
 	assert(rc == 0);
-	rc = pthread_cond_init(&show->work, NULL);
-	assert(rc == 0);
+	clock_init_cond(&show->work);
 	show->json = json;
 	show->colour = !json && isatty(STDOUT_FILENO) && !(no_colour && *no_colour);
 	rc = pthread_create(&show->thread, NULL, show_main, show);
 	if (rc) {
-		listen_show_close(&show);
+		(void)listen_show_close(&show); /* nothing was printed */
 		return error_set_errno(err, rc, "starting the thread that prints");
 	}
 	show->running = true;
@@ -254,12 +334,13 @@ int listen_show_open(bool json, struct listen_show **show_out, struct error *err
 	return 0;
 }
 
-void listen_show_close(struct listen_show **show_ptr)
+int listen_show_close(struct listen_show **show_ptr)
 {
 	struct listen_show *show = *show_ptr;
+	int failure;
 
 	if (!show)
-		return;
+		return 0;
 	if (show->running) {
 		pthread_mutex_lock(&show->lock);
 		show->closed = true;
@@ -269,6 +350,8 @@ void listen_show_close(struct listen_show **show_ptr)
 	}
 	(void)pthread_cond_destroy(&show->work); /* nobody waits any more, as for the lock */
 	(void)pthread_mutex_destroy(&show->lock);
+	failure = show->failure;
 	mem_free(show);
 	*show_ptr = NULL;
+	return failure;
 }

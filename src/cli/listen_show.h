@@ -7,8 +7,10 @@ struct listen_show;
 
 /* Starts the thread. `json`: a JSON object per line instead of words. */
 MUST_CHECK int listen_show_open(bool json, struct listen_show **show_out, struct error *err);
-/* Prints what is left. Accepts NULL. */
-void listen_show_close(struct listen_show **show);
+/* Prints what is left, unless nobody reads it for a second. Returns 0, or errno of what kept it from printing: EPIPE when
+ * there was no reader any more, at which the thread sends SIGTERM to this process; ETIMEDOUT when the reader did not read;
+ * or another. Accepts NULL. */
+int listen_show_close(struct listen_show **show);
 
 /* A callback that was taken, or refused; a note. Threads: any, as for all of these. */
 void listen_show_seen(struct listen_show *show, const struct receive_seen *seen);

@@ -3,14 +3,18 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAIN_TEXT_BYTES_MAX (64 * 1024)
 
 static const struct cli_group *const main_groups[] = {
-	&cli_serve_group,    &cli_receive_group, &cli_demo_group,   &cli_app_group,    &cli_room_group,
-	&cli_callback_group, &cli_replay_group,	 &cli_record_group, &cli_listen_group, &cli_trigger_group,
-	&cli_check_group,    &cli_doctor_group,	 &cli_audit_group,  &cli_store_group,  &cli_usersig_group,
+	&cli_serve_group,  &cli_receive_group, &cli_demo_group,	    &cli_apply_group,
+	&cli_app_group,	   &cli_room_group,    &cli_callback_group, &cli_replay_group,
+	&cli_record_group, &cli_listen_group,  &cli_trigger_group,  &cli_check_group,
+	&cli_doctor_group, &cli_audit_group,   &cli_store_group,    &cli_usersig_group,
 };
 
 /* ---- help ---- */
@@ -175,13 +179,30 @@ static int main_run_line(int argc, char **argv)
 	return main_run(argc - 1, argv + 1);
 }
 
+/* Opens what is closed of standard input, output and error, so that no file of ours gets such a number, and prints and
+ * logs land in it. Reading from there, or writing to it, fails as it would have. */
+static void main_open_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			abort(); /* without a word: there is nowhere to say it */
+}
+
 /* What was printed may be the only copy of a key, or go to a full disk: only now is it known to be written. */
 int main(int argc, char **argv)
 {
-	int exit = main_run_line(argc, argv);
+	bool failed_before;
+	bool fails;
+	int exit;
 
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	main_open_standard();
+	exit = main_run_line(argc, argv);
+	failed_before = ferror(stdout) != 0; /* whose errno may be another's by now */
+	fails = fflush(stdout) != 0;
+
+	if (!fails && !failed_before)
 		return exit;
-	(void)fprintf(stderr, "highwater: writing standard output: %s\n", strerror(errno)); /* as cli_fail */
+	(void)fprintf(stderr, "highwater: writing standard output: %s\n",
+		      fails ? strerror(errno) : "not all of it could be written"); /* as cli_fail */
 	return exit == CLI_DONE ? CLI_IO : exit;
 }

@@ -14,9 +14,11 @@
 #include "status/page.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +33,8 @@ struct receive_settings {
 	struct service_status status;
 	struct service_log log;
 };
+
+#define RECEIVE_PIPE_BYTES (1024 * 1024) /* the longest line and more */
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
@@ -108,17 +112,33 @@ static void receiver_look(void *target, struct look *look)
 
 /* ---- life ---- */
 
-/* The recording thread prints: a reader that has stopped reading must not stop the recording. What a pipe takes without
- * waiting is at least PIPE_BUF bytes, when it takes any. */
+/* What a pipe takes without waiting. It has slots of PIPE_BUF bytes, which may be half empty each, and one more that is
+ * being read. */
+static bool receiver_fits_pipe(size_t len)
+{
+	int size = fcntl(STDOUT_FILENO, F_GETPIPE_SZ);
+	int used = 0;
+
+	if (size < 0 || ioctl(STDOUT_FILENO, FIONREAD, &used) || used < 0)
+		return len < PIPE_BUF;
+	return len / PIPE_BUF + 2 + 2 * (size_t)used / PIPE_BUF + 1 <= (size_t)size / PIPE_BUF || len < PIPE_BUF;
+}
+
+/* The recording thread prints: a reader that has stopped reading must not stop the recording. */
 static bool receiver_can_print(size_t len)
 {
 	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	struct stat status;
+	bool fits = true;
 
 	errno = EAGAIN; /* for the caller's log line */
-	if (fstat(STDOUT_FILENO, &status) || (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode)))
+	if (fstat(STDOUT_FILENO, &status) || S_ISREG(status.st_mode))
 		return true;
-	return len < PIPE_BUF && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
+	if (S_ISFIFO(status.st_mode))
+		fits = receiver_fits_pipe(len);
+	else if (S_ISCHR(status.st_mode))
+		fits = len < PIPE_BUF;
+	return fits && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
 }
 
 /* What is new, on the recording thread. */
@@ -259,6 +279,7 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 
 	service_prepare(&receiver->log);
 	receiver->output_limit.interval_ms = 1000;
+	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECEIVE_PIPE_BYTES); /* fails where it is no pipe */
 	receive_trust_warn(&receiver->trust);
 	if (receiver_open(receiver, err))
 		return -1;

@@ -98,16 +98,6 @@ static int records_each(const struct cli_line *line, struct record_filter *filte
 	return result ? records_fail(line, &err) : CLI_DONE;
 }
 
-/* Standard output, whose end is told: a pipe that was closed is none of our affairs, a full disk is. */
-static int records_end_output(const struct cli_line *line)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return CLI_DONE;
-	if (errno == EPIPE)
-		return CLI_DONE;
-	return cli_fail(line, CLI_IO, "writing to standard output: %s", strerror(errno));
-}
-
 static void records_append_time(struct buf *out, int64_t time_ms)
 {
 	char text[CLOCK_TEXT_BYTES];
@@ -169,7 +159,7 @@ static int records_list(const struct cli_line *line)
 	buf_fini(&list.line);
 	if (exit == CLI_DONE && list.count == 0 && !list.json)
 		(void)puts("nothing is recorded that fits"); /* standard output is all there is */
-	return exit == CLI_DONE ? records_end_output(line) : exit;
+	return exit;
 }
 
 /* ---- show ---- */
@@ -231,17 +221,6 @@ static void records_print_row(const struct record_row *row)
 	records_print_body(row);
 }
 
-/* By number when it is one, else by webhook-id. */
-static int records_find(struct record_reader *reader, struct arena *arena, const char *which, struct record_row *row,
-			struct error *err)
-{
-	uint64_t number;
-
-	if (str_to_u64(str_c(which), INT64_MAX, &number) == 0)
-		return record_read_id(reader, arena, (int64_t)number, row, err);
-	return record_read_webhook_id(reader, arena, str_c(which), row, err);
-}
-
 static int records_show(const struct cli_line *line)
 {
 	struct record_reader *reader = NULL;
@@ -254,7 +233,7 @@ static int records_show(const struct cli_line *line)
 	if (record_reader_open(records_path(line), &reader, &err))
 		return records_fail(line, &err);
 	arena_init(&arena, 65536);
-	found = records_find(reader, &arena, line->arguments[0], &row, &err);
+	found = record_find_word(reader, &arena, line->arguments[0], &row, &err);
 	if (found == 1 && options_get(line, OPTION_JSON)->set) {
 		buf_init(&text, RECORD_LINE_BYTES_MAX);
 		record_append_json(&row, &text);
@@ -269,7 +248,7 @@ static int records_show(const struct cli_line *line)
 		return records_fail(line, &err);
 	if (found == 0)
 		return cli_fail(line, CLI_REFUSED, "there is no event %.80s in the record", line->arguments[0]);
-	return records_end_output(line);
+	return CLI_DONE;
 }
 
 /* ---- export ---- */
@@ -311,7 +290,7 @@ static int records_export(const struct cli_line *line)
 	}
 	exit = records_each(line, &filter, UINT64_MAX, records_export_one, &export);
 	buf_fini(&export.line);
-	return exit == CLI_DONE ? records_end_output(line) : exit;
+	return exit;
 }
 
 /* ---- gaps ---- */
@@ -324,8 +303,11 @@ static int records_clear_gaps(const struct cli_line *line, uint32_t sdkappid)
 	if (record_gaps_clear(records_path(line), sdkappid, &removed, &err))
 		return records_fail(line, &err);
 	/* standard output is all there is */
-	(void)printf("%" PRIu64 " missing number%s do%s not count any more\n", removed, removed == 1 ? "" : "s",
-		     removed == 1 ? "es" : "");
+	if (options_get(line, OPTION_JSON)->set)
+		(void)printf("{\"Cleared\":%" PRIu64 "}\n", removed);
+	else
+		(void)printf("%" PRIu64 " missing number%s do%s not count any more\n", removed, removed == 1 ? "" : "s",
+			     removed == 1 ? "es" : "");
 	return CLI_DONE;
 }
 
@@ -388,7 +370,7 @@ static int records_gaps(const struct cli_line *line)
 		records_print_gaps(gaps, count);
 	arena_fini(&arena);
 	record_reader_close(&reader);
-	return result ? records_fail(line, &err) : records_end_output(line);
+	return result ? records_fail(line, &err) : CLI_DONE;
 }
 
 /* ---- resolve ---- */

@@ -109,3 +109,14 @@ void record_describe(const struct record_row *row, struct buf *out)
 		break;
 	}
 }
+
+int record_find_word(struct record_reader *reader, struct arena *arena, const char *word, struct record_row *row_out,
+		     struct error *err)
+{
+	uint64_t number;
+	int found = 0;
+
+	if (str_to_u64(str_c(word), INT64_MAX, &number) == 0)
+		found = record_read_id(reader, arena, (int64_t)number, row_out, err);
+	return found ? found : record_read_webhook_id(reader, arena, str_c(word), row_out, err);
+}

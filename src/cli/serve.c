@@ -18,6 +18,7 @@
 #include "http/guard.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -164,6 +165,8 @@ static const struct setting serve_rows[] = {
 
 struct serve {
 	struct serve_settings settings;
+	const struct settings *table; /* of the settings */
+	char *data_dir;		      /* data.dir as it is called from anywhere */
 	struct verdict_policy verdict;
 	struct guard guard;
 	struct service_log_choice log;
@@ -329,6 +332,7 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	serve_append_store_path(serve, &path);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
+	serve->data_dir = realpath(serve->settings.data_dir, NULL);
 	buf_fini(&path);
 	return result;
 }
@@ -395,6 +399,9 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.trusted_proxies = serve->settings.trusted_proxies,
 		.client_origins = serve->settings.client_origins,
 		.rates = serve->settings.rates,
+		.about = {.settings = serve->table,
+			  .store = "sqlite",
+			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
 	if (service_http_options(&serve->settings.http, &server, err))
@@ -482,6 +489,7 @@ static void serve_close(struct serve *serve)
 	engine_close(&serve->engine);
 	store_close(&serve->store);
 	files_wipe(&serve->token);
+	free(serve->data_dir); /* realpath's */
 }
 
 /* ---- while it runs ---- */
@@ -562,8 +570,8 @@ static const struct service serve_service = {
 
 static int serve_run(int argc, char **argv)
 {
-	struct serve serve = {0};
 	struct settings settings;
+	struct serve serve = {.table = &settings};
 	struct error err;
 	int exit;
 

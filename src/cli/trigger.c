@@ -224,6 +224,29 @@ static void trigger_print_result(const struct trier_result *result)
 		trigger_print_body("<", buf_str(&result->body));
 }
 
+/* What a receiver sent, as JSON may hold it: what is no UTF-8 becomes U+FFFD. */
+static json_t *trigger_json_text(struct str text)
+{
+	json_t *json = json_stringn(text.ptr ? text.ptr : "", text.len);
+	struct buf clean;
+
+	if (json)
+		return json;
+	buf_init(&clean, text.len * 3);
+	for (size_t i = 0, len; i < text.len; i += len) {
+		for (len = text.len - i < 4 ? text.len - i : 4; len > 1; len--)
+			if (str_is_utf8(str_slice(text, i, len)))
+				break;
+		if (len > 1 || str_is_utf8(str_slice(text, i, 1)))
+			buf_append_str(&clean, str_slice(text, i, len));
+		else
+			buf_append_c(&clean, "\xef\xbf\xbd");
+	}
+	json = json_stringn(buf_c(&clean), clean.len);
+	buf_fini(&clean);
+	return json;
+}
+
 static void trigger_note_exchange(struct trigger *trigger, const struct caller_request *request,
 				  const struct trier_result *result)
 {
@@ -240,17 +263,13 @@ static void trigger_note_exchange(struct trigger *trigger, const struct caller_r
 		(void)json_array_append_new(headers, json_string(buf_c(&header))); /* fails with memory only */
 		buf_fini(&header);
 	}
-	exchange = json_pack("{s:s, s:s, s:o, s:s%, s:s, s:i, s:s%, s:s, s:s, s:s, s:I, s:b, s:s}", "Method",
+	exchange = json_pack("{s:s, s:s, s:o, s:s%, s:s, s:i, s:o, s:o, s:s, s:s, s:I, s:b, s:s}", "Method",
 			     request->http.method, "Url", buf_c(&url), "HeaderList", headers, "Body",
 			     buf_c(&request->body), request->body.len, "Outcome", http_outcome_word(result->outcome),
-			     "HttpStatus", result->status, "Reply", buf_c(&result->body), result->body.len, "Error",
-			     result->text, "Address", result->address, "Tls", result->tls, "DurationUs",
-			     (json_int_t)result->duration_us, "Delivered", result->verdict.delivered, "Reason",
-			     result->verdict.reason);
-	if (!exchange) /* a reply that is no UTF-8 */
-		exchange = json_pack("{s:s, s:s, s:i, s:b, s:s}", "Url", buf_c(&url), "Outcome",
-				     http_outcome_word(result->outcome), "HttpStatus", result->status, "Delivered",
-				     result->verdict.delivered, "Reason", result->verdict.reason);
+			     "HttpStatus", result->status, "Reply", trigger_json_text(buf_str(&result->body)), "Error",
+			     trigger_json_text(str_c(result->text)), "Address", result->address, "Tls", result->tls,
+			     "DurationUs", (json_int_t)result->duration_us, "Delivered", result->verdict.delivered,
+			     "Reason", result->verdict.reason);
 	assert(exchange); /* out of memory */
 	buf_fini(&url);
 	(void)json_array_append_new(trigger->exchanges, exchange);
@@ -318,7 +337,8 @@ static int trigger_send_all(struct trigger *trigger)
 		trigger->trier.caller.event_id = id;
 	}
 	trigger->trier.caller.event_ms = clock_wall_ms() + trigger->trier.caller.skew_ms;
-	for (unsigned i = 0; i < trigger->times && exit == CLI_DONE; i++) {
+	for (unsigned i = 0; i < trigger->times && exit == CLI_DONE && !ferror(stdout);
+	     i++) { /* main tells of stdout */
 		trigger->trier.caller.attempt = i + 1;
 		exit = trigger_send_one(trigger);
 		if (exit == CLI_DONE && !trigger->exchanges)

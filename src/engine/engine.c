@@ -1,7 +1,7 @@
 /* Queue, writer and reader; see engine.h.
  *
  * The writer's round: take what is queued; name what it touches; load; step; commit; publish changed configurations;
- * tell delivery; post the answers, one wake per mailbox; let the store tidy up, and remove callbacks that nobody keeps
+ * tell delivery and who else listens; post the answers, one wake per mailbox; let the store tidy up, and remove callbacks that nobody keeps
  * any more, a bounded number of rows at a time. Durability is decided in engine_execute and nowhere else.
  *
  * Failure: a batch whose load or commit fails is answered with HW_INTERNAL as a whole, nothing of it was stored, and
@@ -35,6 +35,8 @@ struct engine {
 	struct figures *figures;
 	engine_delivery_hint hint;
 	void *hint_context;
+	engine_change_hint change_hint;
+	void *change_context;
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;	  /* for the writer */
@@ -324,6 +326,8 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 	engine_count_batch(engine, count, failed);
 	if (!failed) {
 		engine_hint(engine, &set);
+		if (engine->change_hint)
+			engine->change_hint(engine->change_context, &set);
 		if (engine->probe_ms != INT64_MAX)
 			engine_note_health(engine, NULL);
 	}
@@ -496,6 +500,13 @@ void engine_on_delivery(struct engine *engine, engine_delivery_hint hint, void *
 	assert(!engine->running);
 	engine->hint = hint;
 	engine->hint_context = context;
+}
+
+void engine_on_change(struct engine *engine, engine_change_hint hint, void *context)
+{
+	assert(!engine->running);
+	engine->change_hint = hint;
+	engine->change_context = context;
 }
 
 int engine_start(struct engine *engine, struct error *err)

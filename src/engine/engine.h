@@ -49,11 +49,17 @@ struct engine_read {
  * endpoint wait does not count any more (WAKE_NOW). Runs on the writer thread, must not block. */
 typedef void (*engine_delivery_hint)(void *context, uint32_t sdkappid, bool now);
 
+/* Told of each batch that is stored: what the set says of its apps is true now. The set is there during the call only.
+ * Runs on the writer thread, must not block. */
+typedef void (*engine_change_hint)(void *context, const struct live_set *set);
+
 /* Reads all apps into the directory. The engine borrows the store. Errors as the store's. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
 			   struct error *err);
 /* Before engine_start. */
 void engine_on_delivery(struct engine *engine, engine_delivery_hint hint, void *context);
+/* The same. */
+void engine_on_change(struct engine *engine, engine_change_hint hint, void *context);
 MUST_CHECK int engine_start(struct engine *engine, struct error *err);
 /* Refuses new work, finishes what is queued (answers are posted), ends the threads. */
 void engine_stop(struct engine *engine);

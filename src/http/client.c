@@ -313,11 +313,15 @@ static void client_init_global(void)
 static int client_check_ca_file(const char *path, struct error *err)
 {
 	FILE *file = fopen(path, "re");
+	int number = 0;
 
 	if (!file)
 		return error_set_errno(err, errno, "reading the CA file %s", path);
-	(void)fclose(file); /* only opened */
-	return 0;
+	errno = 0;
+	if (fgetc(file) == EOF && ferror(file)) /* a folder can be opened */
+		number = errno;
+	(void)fclose(file); /* only read from */
+	return number ? error_set_errno(err, number, "reading the CA file %s", path) : 0;
 }
 
 int http_client_check_ca(const char *ca_file, struct error *err)

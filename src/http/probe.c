@@ -174,7 +174,7 @@ static int probe_connect(const struct probe_address *address, int64_t deadline_m
 	return -1;
 }
 
-int probe_look(const struct probe_target *target, const struct probe_address *address, const char *ca_file,
+int probe_look(const struct probe_target *target, const struct probe_address *address, const struct probe_tls *tls,
 	       int timeout_ms, struct probe_result *out, struct error *err)
 {
 	int64_t start_ns = clock_mono_ns();
@@ -192,7 +192,7 @@ int probe_look(const struct probe_target *target, const struct probe_address *ad
 	out->connected = true;
 	out->connect_us = (clock_mono_ns() - start_ns) / 1000;
 	if (target->tls)
-		result = probe_secure(target, fd, ca_file, deadline_ms, out, err);
+		result = probe_secure(target, fd, tls, deadline_ms, out, err);
 	(void)close(fd); /* nothing more to say */
 	return result;
 }

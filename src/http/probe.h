@@ -45,6 +45,13 @@ struct probe_cert {
 	int64_t until_s;
 };
 
+/* What TLS begins with. */
+struct probe_tls {
+	const char *ca_file;	/* as in http/client.h */
+	struct str client_cert; /* PEM, shown to a host that asks for one; empty for none, as the next */
+	struct str client_key;
+};
+
 struct probe_result {
 	bool connected;
 	int64_t connect_us;
@@ -59,6 +66,7 @@ struct probe_result {
 	bool out_of_date;
 	bool name_matches;	 /* the first certificate is for the host */
 	bool client_cert_wanted; /* it asked for one */
+	bool client_cert_shown;	 /* and got one: not when there is none, or when it and its key cannot be used */
 	size_t chain_count;	 /* of those sent, from the host's own upwards */
 	struct probe_cert chain[PROBE_CHAIN_MAX];
 };
@@ -68,7 +76,6 @@ MUST_CHECK int probe_target_parse(const char *url, struct probe_target *out, str
 /* The host's addresses. May take as long as the machine's resolver is patient. ERR_NOT_FOUND when there are none,
  * ERR_IO when the resolver could not say. */
 MUST_CHECK int probe_resolve(const struct probe_target *target, struct probe_addresses *out, struct error *err);
-/* Connects, and completes a handshake where the target has TLS, within `timeout_ms`. `ca_file`: as in http/client.h.
- * Returns 0 with what was found, also when that is a failure; -1 when the CA file cannot be read (ERR_INVALID). */
-MUST_CHECK int probe_look(const struct probe_target *target, const struct probe_address *address, const char *ca_file,
-			  int timeout_ms, struct probe_result *out, struct error *err);
+/* Connects, and completes a handshake where the target has TLS, within `timeout_ms`. Returns 0 with what was found, also when that is a failure; -1 when the CA file cannot be read (ERR_INVALID). */
+MUST_CHECK int probe_look(const struct probe_target *target, const struct probe_address *address,
+			  const struct probe_tls *tls, int timeout_ms, struct probe_result *out, struct error *err);

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -92,12 +93,11 @@ static void probe_copy_cert(struct probe_cert *out, const X509 *cert)
 	out->until_s = probe_time(X509_get0_notAfter(cert));
 }
 
-static void probe_explain(CURLcode code, long verify_result, const char *text, char out[PROBE_TEXT_BYTES_MAX + 1])
+static void probe_explain(const struct client_tls_failure *failure, char out[PROBE_TEXT_BYTES_MAX + 1])
 {
-	const struct client_tls_failure failure = {.code = code, .text = text, .verify_result = verify_result};
 	char sentence[CLIENT_TLS_TEXT_BYTES_MAX + 1];
 
-	client_tls_explain(&failure, sentence);
+	client_tls_explain(failure, sentence);
 	(void)snprintf(out, PROBE_TEXT_BYTES_MAX + 1, "%s", sentence); /* fits */
 }
 
@@ -109,7 +109,9 @@ static void probe_judge(const struct probe_target *target, const char *name, SSL
 
 	out->trusted = own && verified == X509_V_OK;
 	if (!out->trusted)
-		probe_explain(CURLE_PEER_FAILED_VERIFICATION, verified, "the other side has no certificate",
+		probe_explain(&(struct client_tls_failure){.code = CURLE_PEER_FAILED_VERIFICATION,
+							   .text = "the other side has no certificate",
+							   .verify_result = verified},
 			      out->distrust);
 	out->out_of_date = verified == X509_V_ERR_CERT_HAS_EXPIRED || verified == X509_V_ERR_CERT_NOT_YET_VALID;
 	if (own)
@@ -121,19 +123,57 @@ static void probe_judge(const struct probe_target *target, const char *name, SSL
 
 /* ---- the handshake ---- */
 
-/* Called when the other side asks for a certificate; none is given. */
-static int probe_on_client_cert(SSL *ssl, X509 **cert, EVP_PKEY **key)
+/* Called when the other side asks for a certificate; that of the context is given, if it has one. */
+static int probe_on_client_cert(SSL *ssl, void *context)
 {
-	bool *wanted = SSL_get_app_data(ssl);
+	struct probe_result *result = context;
 
-	(void)cert;
-	(void)key;
-	*wanted = true;
-	return 0;
+	result->client_cert_wanted = true;
+	result->client_cert_shown = SSL_get_certificate(ssl) != NULL;
+	return 1;
 }
 
-static SSL_CTX *probe_open(const char *ca_file, struct error *err)
+/* A key with a passphrase cannot be used: OpenSSL would ask the terminal. */
+static int probe_no_passphrase(char *out, int size, int writes, void *context)
 {
+	(void)out; /* the shape is OpenSSL's */
+	(void)size;
+	(void)writes;
+	(void)context;
+	return -1;
+}
+
+/* Takes the client's certificate, those that lead to its authority, and its key; leaves all of it out when it cannot be
+ * used, which whoever sends something tells in its own words. */
+static void probe_use_client_cert(SSL_CTX *tls, const struct probe_tls *with)
+{
+	BIO *certs = BIO_new_mem_buf(with->client_cert.ptr, (int)with->client_cert.len);
+	BIO *keys = BIO_new_mem_buf(with->client_key.ptr, (int)with->client_key.len);
+	X509 *cert = NULL;
+	EVP_PKEY *key = NULL;
+	X509 *more;
+
+	if (certs && keys) {
+		cert = PEM_read_bio_X509(certs, NULL, probe_no_passphrase, NULL);
+		key = PEM_read_bio_PrivateKey(keys, NULL, probe_no_passphrase, NULL);
+	}
+	if (cert && key && X509_check_private_key(cert, key) == 1 && SSL_CTX_use_certificate(tls, cert) == 1 &&
+	    SSL_CTX_use_PrivateKey(tls, key) == 1) {
+		while ((more = PEM_read_bio_X509(certs, NULL, probe_no_passphrase, NULL))) {
+			if (SSL_CTX_add1_chain_cert(tls, more) != 1)
+				ERR_clear_error(); /* one less; the other side judges what it gets */
+			X509_free(more);
+		}
+	}
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	(void)BIO_free(certs); /* accepts NULL */
+	(void)BIO_free(keys);
+}
+
+static SSL_CTX *probe_open(const struct probe_tls *with, struct probe_result *out, struct error *err)
+{
+	const char *ca_file = with->ca_file;
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	int read;
 
@@ -151,13 +191,17 @@ static SSL_CTX *probe_open(const char *ca_file, struct error *err)
 	(void)SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);			    /* there is that one */
 	(void)X509_STORE_set_flags(SSL_CTX_get_cert_store(tls), X509_V_FLAG_PARTIAL_CHAIN); /* a flag that exists */
 	SSL_CTX_set_verify(tls, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_client_cert_cb(tls, probe_on_client_cert);
+	if (with->client_cert.len)
+		probe_use_client_cert(tls, with);
+	SSL_CTX_set_cert_cb(tls, probe_on_client_cert, out);
 	return tls;
 }
 
 /* Returns true when it is complete; else `failure` says why not. */
-static bool probe_shake(SSL *ssl, int fd, int64_t deadline_ms, char failure[PROBE_TEXT_BYTES_MAX + 1])
+static bool probe_shake(SSL *ssl, int fd, int64_t deadline_ms, struct probe_result *out)
 {
+	char *failure = out->failure;
+
 	while (true) {
 		int rc = SSL_connect(ssl);
 		int why = SSL_get_error(ssl, rc);
@@ -172,7 +216,10 @@ static bool probe_shake(SSL *ssl, int fd, int64_t deadline_ms, char failure[PROB
 				       "connected, but no TLS handshake: is TLS spoken on this port?"); /* fits */
 		} else if (why == SSL_ERROR_SSL) {
 			ERR_error_string_n(ERR_peek_error(), text, sizeof(text));
-			probe_explain(CURLE_SSL_CONNECT_ERROR, X509_V_OK, text, failure);
+			probe_explain(&(struct client_tls_failure){.code = CURLE_SSL_CONNECT_ERROR,
+								   .text = text,
+								   .with_client_cert = out->client_cert_shown},
+				      failure);
 		} else {
 			(void)snprintf(failure, PROBE_TEXT_BYTES_MAX + 1,
 				       "the connection was closed during the TLS handshake"); /* fits */
@@ -181,11 +228,11 @@ static bool probe_shake(SSL *ssl, int fd, int64_t deadline_ms, char failure[PROB
 	}
 }
 
-int probe_secure(const struct probe_target *target, int fd, const char *ca_file, int64_t deadline_ms,
+int probe_secure(const struct probe_target *target, int fd, const struct probe_tls *with, int64_t deadline_ms,
 		 struct probe_result *out, struct error *err)
 {
 	int64_t start_ns = clock_mono_ns();
-	SSL_CTX *tls = probe_open(ca_file, err);
+	SSL_CTX *tls = probe_open(with, out, err);
 	char name[PROBE_HOST_BYTES_MAX + 1];
 	struct str host = str_c(target->host);
 	SSL *ssl;
@@ -198,11 +245,10 @@ int probe_secure(const struct probe_target *target, int fd, const char *ca_file,
 	ssl = SSL_new(tls);
 	assert(ssl); /* out of memory */
 	ERR_clear_error();
-	(void)SSL_set_app_data(ssl, &out->client_cert_wanted); /* these fail only when memory is out */
-	(void)SSL_set_fd(ssl, fd);
+	(void)SSL_set_fd(ssl, fd); /* fails only when memory is out, as the next */
 	if (!target->literal)
 		(void)SSL_set_tlsext_host_name(ssl, name);
-	out->secured = probe_shake(ssl, fd, deadline_ms, out->failure);
+	out->secured = probe_shake(ssl, fd, deadline_ms, out);
 	if (out->secured) {
 		out->tls_us = (clock_mono_ns() - start_ns) / 1000;
 		(void)snprintf(out->tls, sizeof(out->tls), "%s %s", SSL_get_version(ssl),

@@ -75,8 +75,8 @@ static void firing_take_alert(struct firing_table *table, const struct record_ro
 		.start_count = (int64_t)alert->room_count,
 		.count_max = (int64_t)alert->room_count_max,
 		.count = (int64_t)alert->room_count,
-		.start_ms = alert->event_time_ms,
-		.last_ms = alert->event_time_ms,
+		.start_ms = record_event_ms(row, alert->event_time_ms),
+		.last_ms = record_event_ms(row, alert->event_time_ms),
 		.end_ms = row->receive_ms + table->quiet_ms,
 		.is_news = true,
 	};
@@ -91,7 +91,8 @@ static void firing_take_alert(struct firing_table *table, const struct record_ro
 			firing_end(firing, row->receive_ms); /* a new maximum is a new alert */
 			break;
 		}
-		if (firing->last_ms <= made.last_ms) { /* callbacks may arrive in another order */
+		/* callbacks may arrive in another order; and a clock may have been ahead */
+		if (firing->last_ms <= made.last_ms || firing->last_ms > row->receive_ms) {
 			firing->count = made.count;
 			firing->last_ms = made.last_ms;
 		}

@@ -49,6 +49,7 @@ static struct digest_app *digest_find(struct mail_digest *digest, uint32_t sdkap
 static void digest_take_callback(struct digest_app *app, const struct record_row *row)
 {
 	struct hw_alert alert;
+	int64_t event_ms;
 
 	if (!str_eq(row->command, str_c(hw_callback_word(HW_CALLBACK_THRESHOLD))) ||
 	    hw_alert_parse(row->body.ptr, row->body.len, &alert, NULL, 0)) {
@@ -59,14 +60,16 @@ static void digest_take_callback(struct digest_app *app, const struct record_row
 		app->tests++;
 		return;
 	}
+	event_ms = record_event_ms(row, alert.event_time_ms);
 	if (app->alerts++ == 0)
-		app->first_ms = alert.event_time_ms;
-	if (alert.event_time_ms < app->alert_ms) /* callbacks may arrive in another order */
+		app->first_ms = event_ms;
+	/* callbacks may arrive in another order; and a clock may have been ahead */
+	if (event_ms < app->alert_ms && app->alert_ms <= row->receive_ms)
 		return;
 	app->count = (int64_t)alert.room_count;
 	app->count_max = (int64_t)alert.room_count_max;
 	app->threshold = row->threshold;
-	app->alert_ms = alert.event_time_ms;
+	app->alert_ms = event_ms;
 	app->is_resolved = false;
 }
 

@@ -372,14 +372,16 @@ static int record_learn(struct record *record, struct record_known *known, const
 	struct hw_alert alert;
 
 	known->callbacks++;
+	if (known->alert_ms > row->receive_ms) /* of a clock that was ahead, here or there */
+		known->alert_ms = row->receive_ms;
 	if (str_eq(row->command, str_c(hw_callback_word(HW_CALLBACK_THRESHOLD))) && !row->is_test &&
 	    hw_alert_parse(row->body.ptr, row->body.len, &alert, NULL, 0) == 0 &&
-	    alert.event_time_ms >= known->alert_ms) {
+	    record_event_ms(row, alert.event_time_ms) >= known->alert_ms) {
 		known->has_alert = true;
 		known->room_count = alert.room_count > INT64_MAX ? INT64_MAX : (int64_t)alert.room_count;
 		known->room_count_max = alert.room_count_max > INT64_MAX ? INT64_MAX : (int64_t)alert.room_count_max;
 		known->threshold = row->threshold;
-		known->alert_ms = alert.event_time_ms;
+		known->alert_ms = record_event_ms(row, alert.event_time_ms);
 	}
 	if (row->sequence < 1)
 		return SQLITE_OK;

@@ -53,9 +53,17 @@ struct record_row {
 /* A number of the body of a note; 0 when it is not there. */
 int64_t record_body_number(struct str body, const char *key);
 
-/* Appends the row as a JSON object on one line, without its end. The fields are in docs/receive.md. */
+/* When what an event tells was so: by the sender's clock, but not after it came, since a clock that was ahead for a while
+ * would make all that comes later look old. */
+static inline int64_t record_event_ms(const struct record_row *row, int64_t event_time_ms)
+{
+	return event_time_ms < row->receive_ms ? event_time_ms : row->receive_ms;
+}
+
+/* Appends the row as a JSON object on one line, without its end. The fields are in docs/receive.md. What a terminal would
+ * obey is escaped, which makes up to six bytes of one. */
 void record_append_json(const struct record_row *row, struct buf *out);
-#define RECORD_LINE_BYTES_MAX (HW_PACKET_BYTES_MAX + 4096)
+#define RECORD_LINE_BYTES_MAX (6 * HW_PACKET_BYTES_MAX + 4096)
 /* Appends the names of the CSV columns; a row. RFC 4180, each with CR LF. */
 void record_append_csv_head(struct buf *out);
 void record_append_csv(const struct record_row *row, struct buf *out);

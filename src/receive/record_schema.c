@@ -2,7 +2,10 @@
 #include "base/mem.h"
 #include "receive/record_internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define RECORD_APPLICATION_ID 0x48575252 /* "HWRR" */
@@ -32,16 +35,41 @@ static const char *const record_steps[] = {
 
 const struct sqlite_schema record_schema = {RECORD_APPLICATION_ID, record_steps, ARRAY_LEN(record_steps)};
 
+/* May this process do with the file what SQLite does, who only reads, too: keep the log beside it? */
+static bool record_may_open(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	bool may;
+	struct buf folder;
+
+	buf_init(&folder, 4096);
+	if (slash)
+		buf_append(&folder, path, slash == path ? 1 : (size_t)(slash - path));
+	else
+		buf_append_char(&folder, '.');
+	may = access(path, R_OK | W_OK) == 0 && access(buf_c(&folder), W_OK | X_OK) == 0;
+	buf_fini(&folder);
+	return may;
+}
+
 int record_connect(const char *path, int flags, sqlite3 **db_out, struct error *err)
 {
 	sqlite3 *db = NULL;
+	struct stat status;
 	int64_t version;
 
-	if (access(path, F_OK)) /* SQLite would not say why */
-		return error_set(err, ERR_INVALID, "it cannot be found");
+	if (stat(path, &status)) /* SQLite would not say why */
+		return errno == ENOENT ? error_set(err, ERR_IO, "it cannot be found")
+				       : error_set_errno(err, errno, "it cannot be looked at");
+	if (S_ISDIR(status.st_mode))
+		return error_set(err, ERR_IO, "it is a folder");
 	if (sqlite_connect(path, flags, &db, err) || sqlite_check_schema(db, &record_schema, &version, err)) {
 		(void)sqlite3_close(db); /* nothing is open in it */
-		return -1;
+		return record_may_open(path)
+			       ? -1
+			       : error_set(err, ERR_IO,
+					   "this user may not write it and its folder, which reading needs, too: run "
+					   "this as the user that `highwater receive` runs as");
 	}
 	if ((uint64_t)version != record_schema.step_count) {
 		(void)sqlite3_close(db); /* as above */

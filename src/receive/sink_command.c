@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -307,12 +308,15 @@ static const struct sink_ops sink_command_ops = {.kind = SINK_COMMAND,
 int sink_command_open(const struct sink_command_options *options, struct sink *sink_out, struct error *err)
 {
 	struct sink_command *command;
+	struct stat status;
 
 	if (options->path[0] != '/')
 		return error_set(err, ERR_INVALID, "receive.command: \"%.80s\" is no absolute path", options->path);
 	if (access(options->path, X_OK))
 		return error_set(err, ERR_INVALID, "receive.command: %s cannot be run: %s", options->path,
 				 strerror(errno));
+	if (stat(options->path, &status) || !S_ISREG(status.st_mode)) /* a folder has x, too */
+		return error_set(err, ERR_INVALID, "receive.command: %s is no file", options->path);
 	command = mem_zalloc(sizeof(*command));
 	command->path = mem_dup(options->path, strlen(options->path));
 	command->timeout_ms = options->timeout_ms;

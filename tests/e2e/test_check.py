@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import socket
 import socketserver
 import threading
@@ -88,6 +89,29 @@ def test_report_for_people_and_junit(make_app_backend, tmp_path):
     suite = xml.etree.ElementTree.parse(report).getroot()
     assert suite.tag == "testsuite" and (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("30", "0", "9")
     assert len(suite.findall("testcase")) == 30 and len(suite.findall("testcase/skipped")) == 9
+
+
+def test_junit_report_replaces_nothing_but_a_file(tmp_path):
+    """As root it once made a file of /dev/null; a link or a pipe is written to, too."""
+    real, link, pipe = tmp_path / "real.xml", tmp_path / "link.xml", tmp_path / "pipe"
+    link.symlink_to(real)
+    os.mkfifo(pipe)
+    assert conftest.run("check", "http://127.0.0.1:9/", "--junit", str(link)).returncode == 1
+    assert link.is_symlink() and b"<testsuite" in real.read_bytes()
+    end = os.open(pipe, os.O_RDWR)
+    assert conftest.run("check", "http://127.0.0.1:9/", "--junit", str(pipe)).returncode == 1
+    assert os.read(end, 65536).startswith(b"<?xml") and pipe.is_fifo()
+    os.close(end)
+    full = conftest.run("check", "http://127.0.0.1:9/", "--junit", "/dev/full")
+    assert full.returncode == 3 and "No space left" in full.stderr and not os.path.isfile("/dev/full")
+
+
+def test_place_of_the_report_is_looked_at_before_anything_is_sent(make_receiver, tmp_path):
+    receiver = make_receiver()
+    for path in (tmp_path, tmp_path / "none" / "report.xml"):
+        ended = conftest.run("check", receiver.url, "--junit", str(path))
+        assert ended.returncode == 3 and f"--junit: writing {path}" in ended.stderr, ended.stderr
+    assert receiver.requests == []
 
 
 def test_several_apps_need_an_app_that_is_foreign(make_app_backend):

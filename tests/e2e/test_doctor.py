@@ -277,7 +277,18 @@ def test_a_client_certificate_is_shown(look_tls, certificates):
     report = look_tls(asking, *refused)
     assert report.bad() == [("problem", "callback")]
     assert "refused the client certificate" in report.text("problem", "callback")
+    older = conftest.tls_of(certificates, "leaf")
+    older.load_verify_locations(certificates / "other.pem")
+    older.verify_mode = ssl.CERT_REQUIRED
+    older.maximum_version = ssl.TLSVersion.TLSv1_2  # which asks within the handshake
+    assert look_tls(older, *shown).bad() == []
+    report = look_tls(older, *refused)
+    assert report.bad() == [("problem", "tls")]
+    assert "refused the client certificate" in report.text("problem", "tls")
+    assert look_tls(older).bad()[0] == ("problem", "tls")
     mixed = ("--cert-file", str(certificates / "other.pem"), "--key-file", str(certificates / "leaf.key"))
+    for one in (asking, older):
+        assert "cannot be used with the key" in look_tls(one, *mixed).text("problem", "tls")
     assert "cannot be used" in look_tls(asking, *mixed).text("problem", "callback")
 
 

@@ -173,9 +173,25 @@ def test_forward_that_fails_is_shown_and_can_be_sent_again(listen, make_receiver
     assert conftest.run(*again, "--resend", "all", "--since", str(int(time.time() * 1000) + 60000)).stdout == "0 of 0 delivered\n"
     missing = conftest.run(*again, "--resend", "nothing")
     assert missing.returncode == 1 and "there is no callback nothing in " in missing.stderr
+    ended = conftest.run(*again, "--resend", "all", "--json")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line["Event"] for line in lines] == ["resent", "resent", "resent", "end"] and lines[3] == {"Event": "end", "Delivered": 3, "Sent": 3}
+    assert [(line["Id"], line["Status"], line["Delivered"], line["Reason"]) for line in lines[:3]] == [(id, 200, True, "") for id in (1, 2, 3)]
     receiver.down()
     failing = conftest.run(*again, "--resend", "1")
     assert failing.returncode == 1 and "0 of 1 delivered" in failing.stdout
+
+
+def test_resending_keeps_a_command_whatever_it_is(listen, receiver):
+    listening = listen()
+    odd = "Live.A&SdkAppid=7#\u00e9"
+    with contextlib.closing(Sender(listening.port)) as sender:
+        sender.send({"CallbackCommand": odd}, CallbackCommand=odd).ok()
+    listening.stop()
+    ended = conftest.run("listen", "--record", str(listening.record), "--forward", receiver.url, "--resend", "all")
+    assert ended.returncode == 0, ended
+    (request,) = receiver.requests
+    assert request["params"]["CallbackCommand"] == odd and request["params"]["SdkAppid"] == "1400000001"
 
 
 def test_receiver_that_hangs_delays_no_answer(listen):
@@ -250,13 +266,57 @@ def test_replays_of_the_backend_reach_it(listen, make_backend):
     assert "CreateRoom room-7  #1  attempt 2  replay 1  known, came 2 times" in line
 
 
+def start(folder, *arguments, stdout):
+    """One whose standard output is the test's own. Returns the child and its port."""
+    err = folder / "err"
+    with open(err, "ab") as end:
+        child = subprocess.Popen([conftest.BINARY, "listen", "--listen", "127.0.0.1:0", "--record", str(folder / "listen.db"), *arguments],
+                                 stdout=stdout, stderr=end, stdin=subprocess.DEVNULL)  # fmt: skip
+    wire.wait(lambda: "Ctrl-C ends" in err.read_text(), what="it to listen")
+    return child, int(re.findall(r":(\d+)/", err.read_text())[0])
+
+
+def test_end_of_the_pipe_is_the_end(tmp_path):
+    """`highwater listen --json | head -1` waits for one callback, and not for a second that tells it that nobody reads."""
+    child, port = start(tmp_path, "--json", stdout=subprocess.PIPE)
+    with contextlib.closing(Sender(port)) as sender:
+        sender.send().ok()
+        assert json.loads(child.stdout.readline())["Event"] == "callback"
+        child.stdout.close()
+        assert child.wait(10) == 0
+
+
+def test_reader_that_does_not_read_keeps_nobody_from_ending(tmp_path):
+    child, port = start(tmp_path, "--json", stdout=subprocess.PIPE)
+    with contextlib.closing(Sender(port)) as sender:
+        for number in range(300):
+            sender.send({**SAMPLE, "CurRoomCount": number}).ok()
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 0
+    assert "the last lines were not shown: nobody reads them" in (tmp_path / "err").read_text()
+    child.stdout.close()
+
+
+def test_full_disk_behind_standard_output_is_told_and_keeps_no_callback_away(tmp_path):
+    with open("/dev/full", "wb") as full:
+        child, port = start(tmp_path, stdout=full)
+    with contextlib.closing(Sender(port)) as sender:
+        for number in range(3):
+            sender.send({**SAMPLE, "CurRoomCount": number}).ok()
+    wire.wait(lambda: "No space left on device; callbacks are still kept" in (tmp_path / "err").read_text(), what="it to tell")
+    child.send_signal(signal.SIGINT)
+    assert child.wait(10) == 3
+    assert (tmp_path / "err").read_text().count("No space left") == 1
+    assert len(conftest.run("record", "export", "--record", str(tmp_path / "listen.db")).stdout.splitlines()) == 3
+
+
 BAD = [
     (["--listen", "nowhere"], 2, "listen"),
     (["--resend", "all"], 2, "--resend needs --forward: where to?"),
     (["--since", "1h"], 2, "--since needs --resend"),
     (["--forward", "ftp://a/"], 2, "--forward: the URL must begin with http:// or https://"),
     (["--token-file", "/nonexistent"], 3, "/nonexistent"),
-    (["--resend", "1", "--forward", "http://127.0.0.1:9/"], 2, "it cannot be found"),
+    (["--resend", "1", "--forward", "http://127.0.0.1:9/"], 3, "it cannot be found"),
     (["extra"], 2, "extra"),
 ]
 
@@ -265,6 +325,28 @@ BAD = [
 def test_bad_usage(arguments, status, words, tmp_path):
     ended = conftest.run("listen", *arguments, "--record", str(tmp_path / "none.db"))
     assert ended.returncode == status and words in ended.stderr, ended.stderr
+
+
+@pytest.mark.parametrize("listen, forward", [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.2"), ("[::]", "[::1]")])
+def test_forward_that_leads_back_is_refused(tmp_path, listen, forward):
+    """It passed a callback on to itself, thousands of times a second."""
+    with socket.create_server((listen.strip("[]"), 0), family=socket.AF_INET6 if "[" in listen else socket.AF_INET) as free:
+        port = free.getsockname()[1]
+    ended = conftest.run("listen", "--listen", f"{listen}:{port}", "--forward", f"http://{forward}:{port}/a", "--record", str(tmp_path / "l.db"))
+    assert ended.returncode == 2 and "--forward leads back to --listen" in ended.stderr, ended.stderr
+
+
+def test_environment_does_not_name_its_record(tmp_path):
+    """HIGHWATER_RECORD may be that of a receiver in use."""
+    ended = conftest.run("listen", "--help", env={"HIGHWATER_RECORD": str(tmp_path / "callbacks.db")})
+    assert "Default ./listen.db." in ended.stdout and "HIGHWATER_RECORD" not in ended.stdout
+    with open(tmp_path / "err", "wb") as err:
+        child = subprocess.Popen([conftest.BINARY, "listen", "--listen", "127.0.0.1:0"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=err,
+                                 env={**os.environ, "HIGHWATER_RECORD": str(tmp_path / "callbacks.db")})  # fmt: skip
+    wire.wait(lambda: "Ctrl-C ends" in (tmp_path / "err").read_text(), what="it to listen")
+    child.terminate()
+    assert child.wait(20) == 0
+    assert (tmp_path / "listen.db").exists() and not (tmp_path / "callbacks.db").exists()
 
 
 def test_two_on_one_record(listen):

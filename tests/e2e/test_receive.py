@@ -1,10 +1,13 @@
 """`highwater receive`: verifies, records durably, answers; and refuses everything else without a trace in the record."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
+import os
 import signal
 import stat
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -652,6 +655,47 @@ def test_record_that_is_no_regular_file_is_refused(receive):
     ended = conftest.run(*receive.arguments, "--receive-record", "/dev/full", env=receive.environment)
     assert ended.returncode in (2, 3)
     assert "twice" in ended.stderr or "/dev/full" in ended.stderr
+
+
+def test_long_line_is_printed_into_a_pipe_that_is_read(receive):
+    """Whatever the pipe has room for; it was 4 KiB at most."""
+    assert receive.stop() == 0
+    with open(receive.log_path, "ab") as log:
+        child = subprocess.Popen([conftest.BINARY, *receive.arguments, "--http-port-file", str(receive.port_file)], cwd=receive.folder,
+                                 stdout=subprocess.PIPE, stderr=log, env={**os.environ, **receive.environment})  # fmt: skip
+    wire.wait(receive.port_file.exists, what="it to be ready")
+    with contextlib.closing(Sender(int(receive.port_file.read_text()), TOKEN)) as sender:
+        for size in (5000, 100000, 10):
+            sender.send({**SAMPLE, "Padding": "x" * size}).ok()
+            assert len(json.loads(child.stdout.readline())["Body"]["Padding"]) == size
+        for number in range(2000):  # and now nobody reads
+            sender.send({**SAMPLE, "CurRoomCount": number, "Padding": "x" * 3000}).ok()
+    child.terminate()
+    assert child.wait(20) == 0
+    assert "event=cannot_print" in receive.log()
+    child.stdout.close()
+
+
+def test_check_looks_at_the_address_of_metrics():
+    ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen", "8082")
+    assert ended.returncode == 2 and 'status.listen: "8082" is no address with a port' in ended.stderr
+    assert conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen=").returncode == 0
+
+
+def test_closed_standard_output_is_no_other_file(receive, tmp_path):
+    """What is opened first would take its number, and the events that are printed would go into the record's lock."""
+    assert receive.stop() == 0
+    line = " ".join([conftest.BINARY, *receive.arguments, "--http-port-file", str(receive.port_file)])
+    with open(tmp_path / "log", "wb") as log:
+        child = subprocess.Popen(["bash", "-c", f"exec {line} <&- >&-"], cwd=receive.folder, stderr=log,
+                                 env={**os.environ, **receive.environment})  # fmt: skip
+    wire.wait(receive.port_file.exists, what="it to be ready")
+    with contextlib.closing(Sender(int(receive.port_file.read_text()), TOKEN)) as sender:
+        sender.send().ok()
+    wire.wait(lambda: "event=cannot_print" in (tmp_path / "log").read_text(), what="it to be told")
+    child.terminate()
+    assert child.wait(20) == 0
+    assert os.path.getsize(str(receive.record) + ".lock") == 0
 
 
 def test_sigterm_ends_it_cleanly(receive, sender):

@@ -482,7 +482,9 @@ BAD_SETTINGS = [
     (["--receive-mail-url", "smtps://a", "--receive-mail-tls", "off", "--receive-mail-from", "a@b", "--receive-mail-to", "b@c"],
      "receive.mail_tls: is off, but"),  # fmt: skip
     (["--receive-mail-user", "u"], "receive.mail_user needs receive.mail_password_file"),
+    (["--receive-command", "/tmp"], "receive.command: /tmp is no file"),
     (["--receive-sink-ca-file", "/nonexistent"], "receive.sink_ca_file: "),
+    (["--receive-sink-ca-file", "/tmp"], "receive.sink_ca_file: reading /tmp: Is a directory"),
 ]
 
 

@@ -1,6 +1,7 @@
 """`highwater trigger`: callbacks as the backend would send them, and wrong ones, against the real receiver."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -64,6 +65,29 @@ def test_what_proves_the_sender_is_not_shown(make_receiver, files, arguments):
     for secret in (request["params"]["Sign"], signature[3:], "0123456789abcdef"):
         assert secret not in made.stdout and secret[:8] + "..." in made.stdout
     assert "RequestTime=" + request["params"]["RequestTime"] in made.stdout and f"&SdkAppid={request['params']['SdkAppid']}&" in made.stdout
+
+
+@pytest.mark.parametrize("target", ["/CallbackCommand=abc/d", "/a?myCallbackCommand=1", "/a?x=&CallbackCommand=Live.CallbackAfterCreateRoom"])
+def test_words_of_the_url_stay_as_they_are(make_receiver, files, target):
+    """What looks like a parameter of ours may stand in the URL that was given."""
+    receiver = make_receiver()
+    conftest.run("trigger", receiver.url + target, *files)
+    (request,) = receiver.wait_for(1)
+    assert request["path"].startswith(target + ("&" if "?" in target else "?") + "SdkAppid=1400000001&CallbackCommand=" + wire.ALERT + "&")
+
+
+def test_json_has_all_of_a_reply_that_is_no_text(make_receiver):
+    receiver = make_receiver(lambda number, request: (200, {}, b'{"a\xff\xc3\xa9\xe2\x82\x00'))
+    (exchange,) = json.loads(conftest.run("trigger", receiver.url, "--json").stdout)["ExchangeList"]
+    assert exchange["Reply"] == '{"a\ufffd\u00e9\ufffd\ufffd\0' and exchange["HttpStatus"] == 200 and exchange["Method"] == "POST"
+
+
+def test_nobody_who_reads_is_the_end(make_receiver):
+    """Not 1,000 callbacks behind `| head -1`."""
+    receiver = make_receiver()
+    line = f"{conftest.BINARY} trigger {receiver.url} --times 1000 | head -n 1"
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.startswith("> POST ") and len(receiver.requests) < 100
 
 
 def test_request_is_the_backends_own(make_backend, make_receiver, files):
@@ -187,8 +211,10 @@ BAD = [
     (["http://a/", "--command", "Live.CallbackAfterEndBattle"], "give one with --body-file"),
     (["http://a/", "--event-id", "a b"], "an event's id has 1 to 256 characters"),
     (["http://a/", "--times", "0"], "--times"),
+    (["http://a/", "--token-file", "-", "--secret-file", "-"], "--token-file and --secret-file cannot both read standard input"),
     (["http://a/", "--cert-file", "x"], "--cert-file and --key-file belong together"),
     (["http://a/", "--token-file", "/nonexistent"], "/nonexistent"),
+    (["http://a/", "--ca-file", "/"], "--ca-file: reading the CA file /: Is a directory"),
     (["http://a/", "--ca-file", "/nonexistent"], "--ca-file: "),
     (["http://a/", "--body-file", "/nonexistent"], "/nonexistent"),
 ]

@@ -70,7 +70,9 @@ static void test_probe_takes_a_certificate_for_the_name_without_its_dot(void **s
 		struct probe_target target = {.tls = true};
 
 		assert_true(str_copy(target.host, sizeof(target.host), str_c(cases[i].host)));
-		assert_int_equal(probe_look(&target, &address, folder.other_cert, WEB_PATIENCE_MS, &result, &err), 0);
+		assert_int_equal(probe_look(&target, &address, &(struct probe_tls){.ca_file = folder.other_cert},
+					    WEB_PATIENCE_MS, &result, &err),
+				 0);
 		assert_string_equal(result.failure, "");
 		assert_true(result.connected && result.secured && result.trusted);
 		assert_int_equal(result.name_matches, cases[i].matches);
@@ -96,7 +98,7 @@ static void test_probe_ends_at_its_limit(void **state)
 	(void)state; /* none */
 	assert_int_equal(listen(fd, 8), 0);
 	address_of(port, &address);
-	assert_int_equal(probe_look(&target, &address, "", 300, &result, &err), 0);
+	assert_int_equal(probe_look(&target, &address, &(struct probe_tls){.ca_file = ""}, 300, &result, &err), 0);
 	assert_true(result.connected && !result.secured);
 	assert_non_null(strstr(result.failure, "no TLS handshake"));
 	assert_in_range(clock_mono_ms() - start_ms, 290, WEB_PATIENCE_MS / 2);
@@ -119,7 +121,8 @@ static void test_probe_cleans_what_a_certificate_says(void **state)
 	peer_start(&peer, folder.other_cert, folder.other_key);
 	peer_listen(&peer);
 	address_of(peer.port, &address);
-	assert_int_equal(probe_look(&target, &address, "", WEB_PATIENCE_MS, &result, &err), 0);
+	assert_int_equal(
+		probe_look(&target, &address, &(struct probe_tls){.ca_file = ""}, WEB_PATIENCE_MS, &result, &err), 0);
 	peer_stop(&peer);
 	cert_folder_remove(&folder);
 	assert_true(result.secured && !result.trusted && !result.name_matches);

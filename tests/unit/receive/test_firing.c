@@ -36,16 +36,24 @@ static int teardown(void **state)
 
 #define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-static void take_alert(struct firing_fixture *fixture, uint32_t sdkappid, int threshold, int count, int count_max)
+/* Received now, `ahead_ms` before what it says of the time. */
+static void take_alert_ahead(struct firing_fixture *fixture, uint32_t sdkappid, int threshold, int count, int count_max,
+			     int64_t ahead_ms)
 {
 	struct record_row row = row_of_event(sdkappid, fixture->now_ms);
 	char body[256];
 
-	(void)snprintf(body, sizeof(body), ALERT_BODY, (long long)fixture->now_ms, count, count_max); /* fits */
+	(void)snprintf(body, sizeof(body), ALERT_BODY, (long long)(fixture->now_ms + ahead_ms), count,
+		       count_max); /* fits */
 	row.command = STR("Live.CallbackAfterCreateRoomReachingThreshold");
 	row.body = str_c(body);
 	row.threshold = threshold;
 	firing_take(&fixture->table, &row);
+}
+
+static void take_alert(struct firing_fixture *fixture, uint32_t sdkappid, int threshold, int count, int count_max)
+{
+	take_alert_ahead(fixture, sdkappid, threshold, count, count_max, 0);
 }
 
 static void take_note(struct firing_fixture *fixture, enum record_kind kind, uint32_t sdkappid, int64_t number)
@@ -219,11 +227,24 @@ static void test_firing_old_events_change_no_count(void **state)
 {
 	struct firing_fixture *fixture = *state;
 
-	fixture->now_ms += 5000;
 	take_alert(fixture, 1, 70, 450, 500);
-	fixture->now_ms -= 5000;
-	take_alert(fixture, 1, 70, 440, 500);
+	fixture->now_ms += 1000;
+	take_alert_ahead(fixture, 1, 70, 440, 500, -5000);
 	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=450");
+}
+
+/* A sender whose clock was ahead, or our own: what comes later is newer all the same. */
+static void test_firing_of_a_clock_that_was_ahead_holds_no_count(void **state)
+{
+	struct firing_fixture *fixture = *state;
+
+	take_alert_ahead(fixture, 1, 70, 450, 500, INT64_C(86400000));
+	fixture->now_ms += 1000;
+	take_alert(fixture, 1, 70, 440, 500);
+	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=440");
+	fixture->now_ms -= INT64_C(3600000);
+	take_alert(fixture, 1, 70, 430, 500);
+	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=430");
 }
 
 static void test_firing_other_callbacks_and_rubbish_change_nothing(void **state)
@@ -311,6 +332,7 @@ int main(void)
 		WITH_TABLE(test_firing_is_resolved_by_hand),
 		WITH_TABLE(test_firing_silence_has_no_end_until_callbacks_come),
 		WITH_TABLE(test_firing_old_events_change_no_count),
+		WITH_TABLE(test_firing_of_a_clock_that_was_ahead_holds_no_count),
 		WITH_TABLE(test_firing_other_callbacks_and_rubbish_change_nothing),
 		WITH_TABLE(test_firing_is_bounded),
 		WITH_TABLE(test_firing_survives_a_restart),

@@ -6,7 +6,7 @@
 
 static void take_alert(struct mail_digest *digest, uint32_t sdkappid, int64_t event_ms, int count, bool is_test)
 {
-	struct record_row row = row_of_event(sdkappid, event_ms);
+	struct record_row row = row_of_event(sdkappid, NOW + 10000);
 	char body[256];
 
 	(void)snprintf(body, sizeof(body), ALERT_BODY, (long long)event_ms, count, 500); /* fits */
@@ -75,6 +75,20 @@ static void test_digest_tells_the_newest_of_many(void **state)
 	       "App 1\n  430 of 500 rooms (86 %), at or above the threshold of 70 %, at 2023-11-14T22:13:23.000Z; 3 "
 	       "alerts "
 	       "since 2023-11-14T22:13:22.000Z\n");
+	mail_digest_fini(&digest);
+}
+
+static void test_digest_of_a_clock_that_was_ahead_tells_what_came_last(void **state)
+{
+	struct mail_digest digest;
+
+	(void)state;
+	mail_digest_init(&digest);
+	take_alert(&digest, 1, NOW + INT64_C(86400000), 420, false);
+	take_alert(&digest, 1, NOW + 10000, 410, false);
+	expect(&digest, "[Highwater] app 1 has 410 of 500 rooms",
+	       "App 1\n  410 of 500 rooms (82 %), at or above the threshold of 70 %, at 2023-11-14T22:13:30.000Z; 2 "
+	       "alerts since 2023-11-14T22:13:30.000Z\n");
 	mail_digest_fini(&digest);
 }
 
@@ -193,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_digest_of_one_alert),
 		cmocka_unit_test(test_digest_tells_the_newest_of_many),
+		cmocka_unit_test(test_digest_of_a_clock_that_was_ahead_tells_what_came_last),
 		cmocka_unit_test(test_digest_puts_the_urgent_first),
 		cmocka_unit_test(test_digest_counts_others),
 		cmocka_unit_test(test_digest_is_bounded),

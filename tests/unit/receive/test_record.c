@@ -135,6 +135,28 @@ static void test_record_newest_alert_is_known(void **state)
 	assert_int_equal(read_app(fixture, APP).room_count, 400);
 }
 
+/* A sender's clock, or our own, that was ahead for a while does not make all later alerts look old. */
+static void test_record_clock_that_was_ahead_holds_no_alert(void **state)
+{
+	static const struct {
+		long long event_ms;
+		int64_t receive_ms;
+		int count;
+	} alerts[] = {{900000, 1000, 400}, {1100, 1100, 401}, {800000, 800000, 402}, {1200, 1200, 403}};
+	struct record_fixture *fixture = *state;
+
+	for (unsigned i = 0; i < ARRAY_LEN(alerts); i++) {
+		struct record_row row = row_of_event(APP, alerts[i].receive_ms);
+		char body[256];
+
+		(void)snprintf(body, sizeof(body), ALERT_BODY, alerts[i].event_ms, alerts[i].count, 500); /* fits */
+		row.command = STR("Live.CallbackAfterCreateRoomReachingThreshold");
+		row.body = str_c(body);
+		(void)put(fixture, i, row); /* looked at below */
+		assert_int_equal(read_app(fixture, APP).room_count, alerts[i].count);
+	}
+}
+
 /* ---- reading ---- */
 
 static void put_mixed(struct record_fixture *fixture, unsigned count)
@@ -353,9 +375,9 @@ static void test_record_other_files_are_refused(void **state)
 	assert_non_null(strstr(err.text, "newer"));
 	(void)snprintf(missing, sizeof(missing), "%s.missing", fixture->path); /* fits */
 	assert_int_equal(record_reader_open(missing, &reader, &err), -1);
-	assert_int_equal(err.class, ERR_INVALID);
+	assert_int_equal(err.class, ERR_IO);
 	assert_int_equal(record_note_add(missing, APP, 0, 1, &err), -1);
-	assert_int_equal(err.class, ERR_INVALID);
+	assert_int_equal(err.class, ERR_IO);
 	assert_int_equal(unlink(fixture->path), 0);
 	fixture_open(fixture);
 }
@@ -492,6 +514,7 @@ int main(void)
 		WITH_RECORD(test_record_what_the_sender_did_not_say_stays_unsaid),
 		WITH_RECORD(test_record_event_that_comes_again_is_counted),
 		WITH_RECORD(test_record_newest_alert_is_known),
+		WITH_RECORD(test_record_clock_that_was_ahead_holds_no_alert),
 		WITH_RECORD(test_record_filters),
 		WITH_RECORD(test_record_large_rows_come_in_portions),
 		WITH_RECORD(test_record_places_of_sinks),

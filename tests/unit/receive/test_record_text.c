@@ -122,6 +122,36 @@ static void test_text_json_is_one_line(void **state)
 	}
 }
 
+/* In a name somebody else chose: DEL, a C1 control, marks that turn the direction; what only looks like them stays. */
+static void test_text_json_escapes_what_a_terminal_obeys(void **state)
+{
+	static const char *const bodies[][2] = {
+		{"[\"a\xc2\x9b"
+		 "31m\x7f\"]",
+		 "[\"a\\u009b31m\\u007f\"]"},
+		{"[\"\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xe2\x80\xa8\"]", "[\"\\u202e\\u2066\\u200f\\u2028\"]"},
+		{"[\"\xc2\xa0\xc3\x9b\xe2\x82\xac\xe2\x80\x93\xf0\x9f\x9a\x80\"]",
+		 "[\"\xc2\xa0\xc3\x9b\xe2\x82\xac\xe2\x80\x93\xf0\x9f\x9a\x80\"]"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		struct record_row row = bare_row();
+		char expected[128];
+		struct buf out;
+
+		row.body = str_c(bodies[i][0]);
+		buf_init(&out, RECORD_LINE_BYTES_MAX);
+		record_append_json(&row, &out);
+		(void)snprintf(expected, sizeof(expected), ",\"Body\":%s,\"Signature\"", bodies[i][1]); /* fits */
+		assert_non_null(strstr(buf_c(&out), expected));
+		buf_reset(&out);
+		record_append_csv(&row, &out);
+		assert_null(strchr(buf_c(&out), 0x7f));
+		buf_fini(&out);
+	}
+}
+
 static void test_text_json_fits_its_bound(void **state)
 {
 	struct record_row row = full_row();
@@ -130,8 +160,8 @@ static void test_text_json_fits_its_bound(void **state)
 	struct buf out;
 
 	(void)state;
-	memset(body, 'x', HW_PACKET_BYTES_MAX);
-	memset(text, '"', sizeof(text) - 1); /* escaped to twice as much */
+	memset(body, 0x7f, HW_PACKET_BYTES_MAX); /* escaped to six bytes each */
+	memset(text, '"', sizeof(text) - 1);	 /* escaped to twice as much */
 	text[sizeof(text) - 1] = '\0';
 	row.body = (struct str){body, HW_PACKET_BYTES_MAX};
 	row.webhook_id = row.peer = row.client_ip = str_c(text);
@@ -185,6 +215,7 @@ int main(void)
 		cmocka_unit_test(test_text_json_has_every_field),
 		cmocka_unit_test(test_text_json_leaves_out_what_was_not_said),
 		cmocka_unit_test(test_text_json_is_one_line),
+		cmocka_unit_test(test_text_json_escapes_what_a_terminal_obeys),
 		cmocka_unit_test(test_text_json_fits_its_bound),
 		cmocka_unit_test(test_text_csv),
 	};
