@@ -289,6 +289,8 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 	return 0;
 }
 
+static const char *const receiver_variables[] = {RECEIVE_TOKEN_VARIABLE, RECEIVE_SECRET_VARIABLE, NULL};
+
 static const struct service receiver_service = {
 	.name = "receive",
 	.summary = "Runs the App backend, which verifies, records and answers callbacks, until SIGTERM or Ctrl-C",
@@ -303,6 +305,7 @@ static const struct service receiver_service = {
 	.row_count = ARRAY_LEN(receive_rows),
 	.check = receiver_check,
 	.look = receiver_look,
+	.variables = receiver_variables,
 };
 
 static int receiver_run(int argc, char **argv)
