@@ -82,6 +82,13 @@ def test_json_has_all_of_a_reply_that_is_no_text(make_receiver):
     assert exchange["Reply"] == '{"a\ufffd\u00e9\ufffd\ufffd\0' and exchange["HttpStatus"] == 200 and exchange["Method"] == "POST"
 
 
+def test_json_of_a_hostile_reply_does_nothing_to_the_terminal(make_receiver):
+    receiver = make_receiver(lambda number, request: (200, {}, "\x1b[31m\u009b31m\x7f\u202e".encode()))
+    ended = conftest.run("trigger", receiver.url, "--json")
+    assert json.loads(ended.stdout)["ExchangeList"][0]["Reply"] == "\x1b[31m\u009b31m\x7f\u202e"
+    assert ended.stdout.replace("\n", "").isprintable()
+
+
 def test_nobody_who_reads_is_the_end(make_receiver):
     """Not 1,000 callbacks behind `| head -1`."""
     receiver = make_receiver()
