@@ -20,6 +20,7 @@ struct trigger {
 	const struct cli_line *line;
 	struct trier trier;
 	struct buf body;
+	char command[64]; /* of that, when the line names none */
 	bool slow;
 	unsigned times;
 	json_t *exchanges; /* owned; NULL unless --json */
@@ -106,6 +107,21 @@ static int trigger_read_facts(struct trigger *trigger)
 	return CLI_DONE;
 }
 
+/* The packet's own command is meant, unless the line names another one. */
+static void trigger_read_command(struct trigger *trigger)
+{
+	struct caller *caller = &trigger->trier.caller;
+	char reason[8];
+
+	caller->body = buf_str(&trigger->body);
+	if (caller->command ||
+	    hw_packet_command(trigger->body.ptr, trigger->body.len, trigger->command, reason, sizeof(reason)))
+		return;
+	caller->command = trigger->command;
+	if (strcmp(trigger->command, hw_callback_word(HW_CALLBACK_THRESHOLD)) != 0)
+		caller->threshold = 0;
+}
+
 static int trigger_read_line(struct trigger *trigger)
 {
 	const struct cli_line *line = trigger->line;
@@ -117,7 +133,8 @@ static int trigger_read_line(struct trigger *trigger)
 		exit = trigger_read_fault(trigger);
 	if (exit == CLI_DONE && options_get(line, OPTION_BODY_FILE)->set) {
 		exit = options_read_text(line, OPTION_BODY_FILE, CALLER_BODY_BYTES_MAX / 2, &trigger->body);
-		trigger->trier.caller.body = buf_str(&trigger->body);
+		if (exit == CLI_DONE)
+			trigger_read_command(trigger);
 	}
 	trigger->times = (unsigned)options_get(line, OPTION_TIMES)->number;
 	return exit;

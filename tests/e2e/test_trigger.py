@@ -76,6 +76,14 @@ def test_words_of_the_url_stay_as_they_are(make_receiver, files, target):
     assert request["path"].startswith(target + ("&" if "?" in target else "?") + "SdkAppid=1400000001&CallbackCommand=" + wire.ALERT + "&")
 
 
+def test_packet_of_ones_own_brings_its_command(trigger, receive, tmp_path):
+    path = write(tmp_path / "packet", json.dumps({"CallbackCommand": "Live.CallbackAfterEndBattle", "RoomId": "r"}))
+    trigger("--body-file", path)
+    (event,) = receive.events()
+    assert event["CallbackCommand"] == "Live.CallbackAfterEndBattle" and "Threshold" not in event
+    trigger("--body-file", path, "--command", "Live.CallbackAfterCreateRoom", exit=1)
+
+
 def test_json_has_all_of_a_reply_that_is_no_text(make_receiver):
     receiver = make_receiver(lambda number, request: (200, {}, b'{"a\xff\xc3\xa9\xe2\x82\x00'))
     (exchange,) = json.loads(conftest.run("trigger", receiver.url, "--json").stdout)["ExchangeList"]
