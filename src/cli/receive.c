@@ -68,6 +68,7 @@ struct receiver {
 	struct http_server *server;
 	struct status *status; /* NULL for none, as the next */
 	struct http_server *status_server;
+	bool wrote_status_port; /* the file of another process that runs is not ours to remove */
 };
 
 /* Like http.listen, but it may be empty. */
@@ -149,7 +150,7 @@ static void receiver_print(void *context, const struct receive_seen *seen)
 			  LOG_U64("held_back", held_back));
 }
 
-static int receiver_write_status_port(const struct receiver *receiver, struct error *err)
+static int receiver_write_status_port(struct receiver *receiver, struct error *err)
 {
 	char text[16];
 
@@ -158,6 +159,7 @@ static int receiver_write_status_port(const struct receiver *receiver, struct er
 	(void)snprintf(text, sizeof(text), "%u\n", http_server_port(receiver->status_server)); /* fits */
 	if (files_write(receiver->settings.status_port_file, str_c(text), 0644, err))
 		return error_wrap(err, "status.port_file");
+	receiver->wrote_status_port = true;
 	return 0;
 }
 
@@ -270,7 +272,7 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		if (*receiver.settings.status_port_file)
+		if (receiver.wrote_status_port)
 			(void)unlink(receiver.settings.status_port_file); /* one that is left is replaced later */
 	}
 	buf_fini(&receiver.line);

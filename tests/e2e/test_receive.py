@@ -676,6 +676,13 @@ def test_long_line_is_printed_into_a_pipe_that_is_read(receive):
     child.stdout.close()
 
 
+def test_second_receiver_leaves_the_port_file_of_the_first(receive, tmp_path):
+    """It does not start, since the record is in use; the file is what finds the metrics of the one that runs."""
+    ended = conftest.run(*receive.arguments, "--http-port-file", str(tmp_path / "port"), env=receive.environment)
+    assert ended.returncode == 3 and "another highwater process uses it" in ended.stderr
+    assert receive.status("/healthz")[0] == 200
+
+
 def test_check_looks_at_the_address_of_metrics():
     ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen", "8082")
     assert ended.returncode == 2 and 'status.listen: "8082" is no address with a port' in ended.stderr
