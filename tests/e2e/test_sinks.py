@@ -296,6 +296,17 @@ def test_program_has_the_facts_in_its_environment_and_nothing_else(make_app_back
     assert masks["SigBlk:"] == 0 and masks["SigIgn:"] & ~threads == 0, seen
 
 
+def test_program_has_the_whole_path(make_app_backend, tmp_path):
+    """A variable of more than 1 KiB was left out: then the program found nothing."""
+    path = write_program(tmp_path / "program", f'printf %s "$PATH" > {tmp_path}/new\n/bin/mv {tmp_path}/new {tmp_path}/seen\n')
+    receive = make_app_backend("--receive-command", str(path), token=TOKEN, start=False)
+    receive.environment["PATH"] = os.environ["PATH"] + ":/nonexistent/folder" * 200
+    receive.start()
+    send(receive)
+    wire.wait((tmp_path / "seen").exists, what="the program")
+    assert (tmp_path / "seen").read_text() == receive.environment["PATH"]
+
+
 def test_program_that_fails_is_run_again_and_nothing_is_left_out(make_app_backend, tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -494,3 +505,17 @@ def test_bad_settings_of_sinks_stop_the_start(arguments, words):
     assert ended.returncode in (2, 3), ended.stderr
     assert words in ended.stderr and "highwater receive: receive." in ended.stderr, ended.stderr
 
+
+POST = ["--receive-post-url", "http://a/"]
+MAIL = ["--receive-mail-url", "smtp://a", "--receive-mail-from", "a@b", "--receive-mail-to", "b@c", "--receive-mail-user", "u"]
+
+
+@pytest.mark.parametrize("name, others", [("post-token-file", POST), ("post-secret-file", POST), ("mail-password-file", MAIL)])
+def test_secret_that_others_may_read_is_refused(tmp_path, name, others):
+    secret = tmp_path / "secret"
+    secret.write_text(wire.webhook_key("whsec", b"k" * 32))
+    for mode, exit in ((0o640, 3), (0o600, 0)):
+        secret.chmod(mode)
+        ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", *others, f"--receive-{name}", str(secret))
+        assert ended.returncode == exit, ended.stderr
+        assert exit == 0 or "others than its owner may open it (mode 0640)" in ended.stderr
