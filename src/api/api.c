@@ -4,6 +4,7 @@
  * (60012, 60006, 70020), identifier (60004), usersig (60005, 70xxx), contenttype (60025), being an admin (60010), the
  * rates (60007, 60011) and the body (60003). The status is 200 whatever the answer: the result is in
  * the envelope, as with the vendor. */
+#include "api/console.h"
 #include "api/manage.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -48,6 +49,14 @@ static void api_log(struct api_request *request, int code)
 		  LOG_U64("held_back", held_back));
 }
 
+static void api_release(struct api_request *request)
+{
+	directory_release(request->app);
+	json_decref(request->body);
+	buf_fini(&request->response);
+	buf_fini(&request->beside);
+}
+
 void api_answer(struct api_request *request, int code, const char *text)
 {
 	struct http_call *call = request->call;
@@ -67,13 +76,20 @@ void api_answer(struct api_request *request, int code, const char *text)
 	}
 	buf_append_char(&reply, '}');
 	assert(buf_ok(&reply)); /* what stands beside is short, see accounts.c */
+	tally_count(api_tally(api_request_thread(request)), request->route, code);
 	api_log(request, code);
-	directory_release(request->app);
-	json_decref(request->body);
-	buf_fini(&request->response);
-	buf_fini(&request->beside);
+	api_release(request);
 	http_call_reply(call, 200, API_JSON, buf_str(&reply));
 	buf_fini(&reply);
+}
+
+struct http_stream *api_answer_stream(struct api_request *request, const struct http_stream_options *options)
+{
+	struct http_call *call = request->call;
+
+	api_log(request, HW_OK);
+	api_release(request);
+	return http_call_stream(call, options);
 }
 
 void api_refuse_with(struct api_request *request, int code, const char *format, ...)
@@ -139,11 +155,9 @@ void api_command_done(struct mail *mail)
 	api_answer(request, request->job.command.code, request->job.command.text);
 }
 
-void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail))
+void api_fill_command(const struct api_request *request, struct command *command, enum command_type type,
+		      uint32_t sdkappid)
 {
-	struct command *command = &request->job.command;
-	struct error err;
-
 	command->type = type;
 	command->sdkappid = sdkappid;
 	command->origin.operator_account = request->identifier;
@@ -153,6 +167,13 @@ void api_submit(struct api_request *request, enum command_type type, uint32_t sd
 	command->origin.admin = request->route->access != API_CLIENT;
 	command->origin.wall_ms = clock_wall_ms();
 	command->origin.steady_ms = clock_steady_ms();
+}
+
+void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid, void (*done)(struct mail *mail))
+{
+	struct error err;
+
+	api_fill_command(request, &request->job.command, type, sdkappid);
 	request->job.mail.run = done;
 	request->job.mailbox = http_call_mailbox(request->call);
 	if (engine_submit(request->api->engine, &request->job, &err))
@@ -386,6 +407,8 @@ void api_handle(void *context, struct http_call *call)
 	struct api_request *request = arena_new(arena, struct api_request);
 	bool stream;
 
+	if (api->console && console_handle(call))
+		return;
 	if (str_starts_with(http_call_path(call), STR(API_CLIENT_PREFIX))) {
 		if (cors_preflight(api->cors, call))
 			return;
@@ -469,10 +492,15 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	api->hook = options->hook;
 	api->admin_token = secret_of((struct str){mem_dup(token.ptr, token.len), token.len});
 	api->sessions = sessions_new(options->session_timeout_ms);
+	api->events = events_new();
+	engine_on_change(options->engine, events_on_batch, api->events);
 	api->guesses = guesses_new(options->wrong_tokens_max);
 	api->tls = options->tls;
+	api->console = options->console;
 	api->thread_count = options->thread_count;
 	api->body_bytes_max = options->body_bytes_max;
+	api->about = options->about;
+	api->start_ms = clock_wall_ms();
 	api->threads = api_threads_new(options->thread_count);
 	api->rate = rate_new(&options->rates, api_route_count());
 	if (api_read_proxies(api, options->trusted_proxies, err) ||
@@ -497,6 +525,7 @@ void api_close(struct api **api_ptr)
 	api_threads_free(&api->threads, api->thread_count);
 	sessions_free(&api->sessions);
 	guesses_free(&api->guesses);
+	events_free(&api->events);
 	mem_free(api->proxies);
 	rate_free(&api->rate);
 	cors_close(&api->cors);

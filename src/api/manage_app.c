@@ -134,6 +134,16 @@ int manage_need_sdkappid(struct api_request *request, uint32_t *out)
 	return 0;
 }
 
+int manage_hold_app(struct api_request *request)
+{
+	if (manage_need_sdkappid(request, &request->look.sdkappid))
+		return -1;
+	request->app = directory_acquire(engine_directory(request->api->engine), request->look.sdkappid);
+	if (!request->app)
+		api_answer(request, HW_UNKNOWN_SDKAPPID, NULL);
+	return request->app ? 0 : -1;
+}
+
 struct str manage_make_key(struct arena *arena)
 {
 	unsigned char random[MANAGE_SECRET_BYTES];
@@ -152,7 +162,7 @@ struct str manage_make_key(struct arena *arena)
 
 /* ---- writing an app ---- */
 
-static void manage_append_policy(struct buf *out, const struct alert_policy *policy)
+void manage_append_policy(struct buf *out, const struct alert_policy *policy)
 {
 	buf_printf(out, "\"AlertMode\":\"%s\",\"Thresholds\":[", alert_mode_word(policy->mode));
 	for (unsigned i = 0; i < policy->threshold_count; i++)
@@ -185,8 +195,7 @@ static void manage_append_keys(struct buf *out, const struct app_config *config,
 	}
 }
 
-static void manage_append_endpoint(struct buf *out, const struct app_config *config,
-				   const struct app_endpoint *endpoint)
+void manage_append_endpoint(struct buf *out, const struct app_config *config, const struct app_endpoint *endpoint)
 {
 	buf_printf(out,
 		   "\"Endpoint\":{\"State\":\"%s\",\"Failures\":%" PRIu32 ",\"FailingSince\":%" PRId64

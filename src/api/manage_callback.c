@@ -94,17 +94,6 @@ static void callbacks_look_at(struct api_request *request, const struct director
 	filter->until_ms = INT64_MAX;
 }
 
-/* Returns 0 with request->app held, or -1 when answered. */
-static int callbacks_hold_app(struct api_request *request)
-{
-	if (manage_need_sdkappid(request, &request->look.sdkappid))
-		return -1;
-	request->app = directory_acquire(engine_directory(request->api->engine), request->look.sdkappid);
-	if (!request->app)
-		api_answer(request, HW_UNKNOWN_SDKAPPID, NULL);
-	return request->app ? 0 : -1;
-}
-
 /* Since and Until, both inclusive. Returns 1 when Since is given, 0, or -1 when answered. */
 static int callbacks_take_times(struct api_request *request)
 {
@@ -313,7 +302,7 @@ void api_manage_callback_list(struct api_request *request)
 	struct str states =
 		STR("pending, scheduled, in_flight, parked, delivered, superseded, failed, waiting or final");
 
-	if (callbacks_has(request, "SdkAppid") && callbacks_hold_app(request))
+	if (callbacks_has(request, "SdkAppid") && manage_hold_app(request))
 		return;
 	callbacks_look_at(request, request->app);
 	request->look.count = MANAGE_PAGE_COUNT_MAX;
@@ -448,7 +437,7 @@ static int callbacks_take_sequences(struct api_request *request)
 /* Some of an app's callbacks: a range of sequence numbers, or of times. */
 static void callbacks_replay_range(struct api_request *request, bool by_sequence)
 {
-	if (callbacks_hold_app(request))
+	if (manage_hold_app(request))
 		return;
 	callbacks_look_at(request, request->app);
 	if (callbacks_take_state(request, FINAL_STATES, 1u << STATE_FAILED, REPLAY_STATES) ||

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define SESSION_COOKIE "highwater_session"
+#define SESSION_TOKEN_ACTOR "token" /* who has the admin token, for the audit log */
 
 /* ---- the request's credentials ---- */
 
@@ -42,6 +43,11 @@ static void session_fill(struct api_request *request, struct str actor)
 	request->identifier = STR(APP_SYSTEM_OPERATOR);
 	request->platform = HW_PLATFORM_RESTAPI;
 	request->actor = actor;
+}
+
+struct str manage_session_token(const struct api_request *request)
+{
+	return str_eq(request->actor, STR(SESSION_TOKEN_ACTOR)) ? (struct str){0} : session_cookie(request->call);
 }
 
 /* Answers when the address must wait before it may try a token. */
@@ -102,7 +108,7 @@ int manage_check_sender(struct api_request *request)
 	if (str_starts_with(header, scheme)) {
 		if (session_check_token(request, str_slice(header, scheme.len, header.len)))
 			return -1;
-		session_fill(request, STR("token"));
+		session_fill(request, STR(SESSION_TOKEN_ACTOR));
 		return 0;
 	}
 	if (session_need(request, &view))

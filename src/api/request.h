@@ -6,6 +6,7 @@
  * everything; the request must not be touched afterwards. */
 #include "api/api.h"
 #include "api/cors.h"
+#include "api/events.h"
 #include "api/guess.h"
 #include "api/rate.h"
 #include "api/session.h"
@@ -44,6 +45,9 @@ const struct api_route *api_find_route(struct str path);
 /* A number of the command, below api_route_count. */
 size_t api_route_index(const struct api_route *route);
 size_t api_route_count(void);
+/* Of each path one, from 0; NULL, which is a path that is none, has the last one, api_route_count. */
+size_t api_route_place(const struct api_route *route);
+const struct api_route *api_route_at(size_t place);
 
 struct api_request {
 	struct api *api;
@@ -80,8 +84,12 @@ struct api_request {
 		unsigned states;		     /* of callbacks: bit per enum delivery_state */
 		uint32_t number;		     /* whose callbacks are paged; 0 for all apps */
 		int64_t callback_id;
-	} look;	  /* what a read looks for, checked by its handler */
-	int code; /* outcome of a read, set on the reader thread */
+		struct overview *overview; /* of apps */
+		unsigned order;		   /* of rooms */
+		struct str search;	   /* what their ids begin with */
+		struct str after;	   /* a page's ids are above this */
+	} look;				   /* what a read looks for, checked by its handler */
+	int code;			   /* outcome of a read, set on the reader thread */
 	char text[192];
 	struct buf response; /* JSON of "Response", built by handlers; freed by the answer, as the next one */
 	struct buf beside;   /* `,"Name":value` that stands beside it in the envelope; for ErrorCode 0 */
@@ -103,14 +111,54 @@ struct log_limit *api_guess_limit(struct api_thread *thread);
 /* Comes from one of the trusted proxies, so that its headers can be believed. */
 bool api_is_proxied(const struct api_request *request);
 
+/* ---- counts of answers (tally.c) ---- */
+
+/* What an answer's code says, in few words. */
+#define API_RESULTS(X)                                                                                                 \
+	X(RESULT_OK, "ok")                                                                                             \
+	X(RESULT_BAD, "bad")	       /* the request is wrong */                                                      \
+	X(RESULT_DENIED, "denied")     /* who sends it may not, or does not prove who he is */                         \
+	X(RESULT_UNKNOWN, "unknown")   /* what it names is not there */                                                \
+	X(RESULT_CONFLICT, "conflict") /* what it would make is there already */                                       \
+	X(RESULT_FULL, "full")	       /* the app's maximum of rooms */                                                \
+	X(RESULT_BUSY, "busy")	       /* a rate or a queue; try again */                                              \
+	X(RESULT_FAILED, "failed")     /* the backend's fault */
+
+enum api_result {
+#define API_RESULT_ENUM(name, word) name,
+	API_RESULTS(API_RESULT_ENUM)
+#undef API_RESULT_ENUM
+		API_RESULT_COUNT
+};
+const char *api_result_word(enum api_result result);
+/* Of an enum hw_code. */
+enum api_result api_result_of(int code);
+
+struct tally; /* of one loop thread */
+struct tally *tally_new(void);
+/* Accepts NULL. */
+void tally_free(struct tally **tally);
+/* Threads: the owner. */
+void tally_count(struct tally *tally, const struct api_route *route, int code);
+/* Adds the counts of the path at that place. Threads: any. */
+void tally_add(const struct tally *tally, size_t place, uint64_t counts[API_RESULT_COUNT]);
+struct tally *api_tally(struct api_thread *thread);
+/* Of all threads. */
+void api_tally_sum(struct api *api, size_t place, uint64_t counts_out[API_RESULT_COUNT]);
+
 /* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
  * is HW_OK and something was built. */
 void api_answer(struct api_request *request, int code, const char *text);
-/* The same with a formatted text. */
+/* Ends the request with a stream. NULL when the client has gone: then nothing of `options` is called. */
+struct http_stream *api_answer_stream(struct api_request *request, const struct http_stream_options *options);
+/* The same as api_answer with a formatted text. */
 void api_refuse_with(struct api_request *request, int code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Sends request->job.command to the engine; `done` answers. Type, app and origin are filled here. */
 void api_submit(struct api_request *request, enum command_type type, uint32_t sdkappid,
 		void (*done)(struct mail *mail));
+/* Type, app and origin of a command that the request sends by itself. */
+void api_fill_command(const struct api_request *request, struct command *command, enum command_type type,
+		      uint32_t sdkappid);
 /* Imports accounts (no name twice, in the arena) into the request's app; the answer is the command's. */
 void api_submit_accounts(struct api_request *request, const struct account *accounts, size_t count);
 /* An answer that is the command's and nothing more; for api_submit. */
@@ -163,7 +211,9 @@ struct api {
 	struct secret admin_token; /* owned bytes */
 	struct sessions *sessions;
 	struct guesses *guesses;
+	struct events *events;
 	bool tls;
+	bool console;
 	char (*proxies)[HW_IP_BYTES_MAX + 1];
 	size_t proxy_count;
 	struct cors *cors;
@@ -171,6 +221,8 @@ struct api {
 	struct api_thread *threads;
 	unsigned thread_count;
 	uint64_t body_bytes_max;
+	struct api_about about;
+	int64_t start_ms; /* wall clock */
 };
 
 /* URL (of that field) and CallbackCommandList of the body, into the request's command. -1 when answered. */
@@ -179,6 +231,11 @@ MUST_CHECK int api_need_callback(struct api_request *request, const char *url_ke
 MUST_CHECK int api_take_token(struct api_request *request, struct token_change *change);
 /* The words of the commands whose switch is on, as a JSON array. */
 void api_append_callback_commands(struct buf *out, uint32_t commands);
+
+/* What `json` gives of a room, in the words of RoomInfo; for an update the updatable fields only. -1 when answered. */
+MUST_CHECK int api_take_room_info(struct api_request *request, const json_t *json, bool update, struct room_info *out);
+/* Creates the room that the command names, for the owner that it names, with that and the defaults. */
+void api_submit_room(struct api_request *request, uint32_t sdkappid, struct room_info *info);
 
 /* ---- handlers ---- */
 
@@ -217,6 +274,7 @@ void api_manage_session_close(struct api_request *request);
 void api_manage_app_create(struct api_request *request);
 void api_manage_app_show(struct api_request *request);
 void api_manage_app_list(struct api_request *request);
+void api_manage_app_overview(struct api_request *request);
 void api_manage_app_set(struct api_request *request);
 void api_manage_app_delete(struct api_request *request);
 void api_manage_key_rotate(struct api_request *request);
@@ -235,4 +293,11 @@ void api_manage_callback_replay(struct api_request *request);
 void api_manage_callback_pause(struct api_request *request);
 void api_manage_callback_resume(struct api_request *request);
 void api_manage_callback_test(struct api_request *request);
+void api_manage_room_list(struct api_request *request);
+void api_manage_room_show(struct api_request *request);
+void api_manage_room_creators(struct api_request *request);
+void api_manage_room_create(struct api_request *request);
+void api_manage_room_destroy(struct api_request *request);
+void api_manage_server_show(struct api_request *request);
+void api_manage_events(struct api_request *request);
 void api_health(struct api_request *request);

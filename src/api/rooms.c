@@ -91,8 +91,7 @@ static int room_take_value(struct api_request *request, const json_t *json, cons
 	}
 }
 
-/* Takes what RoomInfo gives. Returns 0, or -1 when the request was answered. */
-static int room_take_info(struct api_request *request, const json_t *json, bool update, struct room_info *out)
+int api_take_room_info(struct api_request *request, const json_t *json, bool update, struct room_info *out)
 {
 	out->given = 0;
 	for (unsigned i = 0; i < ROOM_FIELD_COUNT; i++) {
@@ -163,26 +162,32 @@ static void room_created(struct mail *mail)
 	api_answer(request, command->code, command->text);
 }
 
-void api_room_create(struct api_request *request)
+void api_submit_room(struct api_request *request, uint32_t sdkappid, struct room_info *info)
 {
 	struct command *command = &request->job.command;
-	struct room_info info;
 	struct buf kept;
+
+	room_info_complete(info, command->room_id);
+	buf_init(&kept, ROOM_INFO_BYTES_MAX);
+	room_info_write(info, &kept);
+	command->u.room_create.info = arena_dup(request->arena, buf_str(&kept));
+	buf_fini(&kept);
+	command->u.room_create.visible = info->values[ROOM_VISIBLE].number != 0;
+	command->u.room_create.too_soon =
+		rate_room_is_fresh(request->api->rate, sdkappid, command->room_id, clock_mono_ns());
+	api_submit(request, COMMAND_ROOM_CREATE, sdkappid, room_created);
+}
+
+void api_room_create(struct api_request *request)
+{
+	struct room_info info;
 	json_t *json;
 
 	if (room_need_info(request, &json) || room_check_type(request, json) ||
-	    room_check_owner(request, json, &command->u.room_create.owner) ||
-	    room_take_info(request, json, false, &info))
+	    room_check_owner(request, json, &request->job.command.u.room_create.owner) ||
+	    api_take_room_info(request, json, false, &info))
 		return;
-	room_info_complete(&info, command->room_id);
-	buf_init(&kept, ROOM_INFO_BYTES_MAX);
-	room_info_write(&info, &kept);
-	command->u.room_create.info = arena_dup(request->arena, buf_str(&kept));
-	buf_fini(&kept);
-	command->u.room_create.visible = info.values[ROOM_VISIBLE].number != 0;
-	command->u.room_create.too_soon = rate_room_is_fresh(request->api->rate, request->app->config.sdkappid,
-							     command->room_id, clock_mono_ns());
-	api_submit(request, COMMAND_ROOM_CREATE, request->app->config.sdkappid, room_created);
+	api_submit_room(request, request->app->config.sdkappid, &info);
 }
 
 static void room_destroyed(struct mail *mail)
@@ -206,7 +211,7 @@ void api_room_update(struct api_request *request)
 	struct room_info *change = arena_new(request->arena, struct room_info);
 	json_t *json;
 
-	if (room_need_info(request, &json) || room_take_info(request, json, true, change))
+	if (room_need_info(request, &json) || api_take_room_info(request, json, true, change))
 		return;
 	request->job.command.u.room_update = change;
 	api_submit(request, COMMAND_ROOM_UPDATE, request->app->config.sdkappid, api_command_done);

@@ -56,6 +56,7 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/app_create", API_MANAGE, api_manage_app_create, 0, RATE_NONE},
 	{"/manage/v1/app_show", API_MANAGE, api_manage_app_show, 0, RATE_NONE},
 	{"/manage/v1/app_list", API_MANAGE, api_manage_app_list, 0, RATE_NONE},
+	{"/manage/v1/app_overview", API_MANAGE, api_manage_app_overview, 0, RATE_NONE},
 	{"/manage/v1/app_set", API_MANAGE, api_manage_app_set, 0, RATE_NONE},
 	{"/manage/v1/app_delete", API_MANAGE, api_manage_app_delete, 0, RATE_NONE},
 	{"/manage/v1/app_key_rotate", API_MANAGE, api_manage_key_rotate, 0, RATE_NONE},
@@ -74,6 +75,13 @@ static const struct api_route api_routes[] = {
 	{"/manage/v1/callback_pause", API_MANAGE, api_manage_callback_pause, 0, RATE_NONE},
 	{"/manage/v1/callback_resume", API_MANAGE, api_manage_callback_resume, 0, RATE_NONE},
 	{"/manage/v1/callback_test", API_MANAGE, api_manage_callback_test, 0, RATE_NONE},
+	{"/manage/v1/room_list", API_MANAGE, api_manage_room_list, 0, RATE_NONE},
+	{"/manage/v1/room_show", API_MANAGE, api_manage_room_show, 0, RATE_NONE},
+	{"/manage/v1/room_creators", API_MANAGE, api_manage_room_creators, 0, RATE_NONE},
+	{"/manage/v1/room_create", API_MANAGE, api_manage_room_create, 0, RATE_NONE},
+	{"/manage/v1/room_destroy", API_MANAGE, api_manage_room_destroy, 0, RATE_NONE},
+	{"/manage/v1/server_show", API_MANAGE, api_manage_server_show, 0, RATE_NONE},
+	{"/manage/v1/events", API_MANAGE_STREAM, api_manage_events, 0, RATE_NONE},
 	{"/healthz", API_OPEN, api_health, 0, RATE_NONE},
 };
 
@@ -136,6 +144,20 @@ size_t api_route_index(const struct api_route *route)
 		api_routes[i].access != route->access))
 		i++;
 	return i;
+}
+
+size_t api_route_place(const struct api_route *route)
+{
+	if (!route)
+		return ARRAY_LEN(api_routes) + 1;
+	return route == &routes_not_supported ? ARRAY_LEN(api_routes) : (size_t)(route - api_routes);
+}
+
+const struct api_route *api_route_at(size_t place)
+{
+	if (place > ARRAY_LEN(api_routes))
+		return NULL;
+	return place == ARRAY_LEN(api_routes) ? &routes_not_supported : &api_routes[place];
 }
 
 size_t api_route_count(void)

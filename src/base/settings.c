@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETTINGS_FILE_LINE_BYTES_MAX 4096
-
-enum settings_strength { SETTINGS_DEFAULT, SETTINGS_FILE, SETTINGS_ENVIRONMENT, SETTINGS_FLAG };
+#define SETTINGS_FILE_LINE_BYTES_MAX (20000 + 2) /* more than the longest text; line end and NUL */
 
 struct settings_unit {
 	const char *word;
@@ -23,6 +21,11 @@ static const struct settings_unit settings_duration_units[] = {
 	{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 static const struct settings_unit settings_size_units[] = {
 	{"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}};
+
+static bool settings_is_text(const struct setting *row)
+{
+	return row->type == SETTING_TEXT || row->type == SETTING_HIDDEN;
+}
 
 static size_t settings_units(enum setting_type type, const struct settings_unit **out)
 {
@@ -111,15 +114,29 @@ static int settings_parse_bool(struct str text, bool *out, struct error *err)
 	return error_set(err, ERR_INVALID, "\"%.*s\" is not true or false", STR_ARG(str_slice(text, 0, 40)));
 }
 
+/* A file can hold it: one line, and space around a value does not count there. */
+static int settings_check_text(const struct setting *row, struct str text, struct error *err)
+{
+	if (text.len < row->min || text.len > row->max)
+		return error_set(err, ERR_INVALID, "must have %llu to %llu bytes", (unsigned long long)row->min,
+				 (unsigned long long)row->max);
+	for (size_t i = 0; i < text.len; i++)
+		if (iscntrl((unsigned char)text.ptr[i]))
+			return error_set(err, ERR_INVALID, "must be one line without control characters");
+	if (text.len && (text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' '))
+		return error_set(err, ERR_INVALID, "must not begin or end with a space");
+	return 0;
+}
+
 static int settings_store(const struct setting *row, void *target, struct str text, struct error *err)
 {
 	char *field = (char *)target + row->offset;
 
 	switch (row->type) {
 	case SETTING_TEXT:
-		if (text.len < row->min || text.len > row->max)
-			return error_set(err, ERR_INVALID, "must have %llu to %llu bytes", (unsigned long long)row->min,
-					 (unsigned long long)row->max);
+	case SETTING_HIDDEN:
+		if (settings_check_text(row, text, err))
+			return -1;
 		mem_free(*(char **)(void *)field);
 		*(char **)(void *)field = mem_dup(text.ptr, text.len);
 		return 0;
@@ -133,26 +150,36 @@ static int settings_store(const struct setting *row, void *target, struct str te
 	return error_set(err, ERR_INTERNAL, "setting %s has no type", row->name);
 }
 
-static int settings_set(struct settings *settings, size_t index, struct str text, enum settings_strength strength,
+static int settings_set(struct settings *settings, size_t index, struct str text, enum settings_source source,
 			struct error *err)
 {
-	if (settings->strength[index] > strength)
+	if (settings->source[index] > source)
 		return 0;
 	if (settings_store(&settings->rows[index], settings->target, text, err))
 		return -1;
-	settings->strength[index] = (unsigned char)strength;
+	settings->source[index] = (unsigned char)source;
 	return 0;
+}
+
+static void settings_lock_init(struct settings *settings)
+{
+	int rc = pthread_mutex_init(&settings->lock, NULL);
+
+	assert(rc == 0);
 }
 
 void settings_init(struct settings *settings, const struct setting *rows, size_t count, void *target)
 {
 	struct error err;
 
-	*settings = (struct settings){rows, count, target, mem_zalloc(count)};
+	*settings = (struct settings){.rows = rows, .count = count, .target = target};
+	settings->source = mem_zalloc(count);
+	settings->line = mem_zalloc(count * sizeof(*settings->line));
+	settings_lock_init(settings);
 	for (size_t i = 0; i < count; i++) {
 		int rc;
 
-		if (rows[i].type == SETTING_TEXT)
+		if (settings_is_text(&rows[i]))
 			*(char **)(void *)((char *)target + rows[i].offset) = NULL;
 		rc = settings_set(settings, i, str_c(rows[i].fallback), SETTINGS_DEFAULT, &err);
 		assert(rc == 0);
@@ -164,12 +191,15 @@ void settings_fini(struct settings *settings)
 	for (size_t i = 0; i < settings->count; i++) {
 		char **text = (char **)(void *)((char *)settings->target + settings->rows[i].offset);
 
-		if (settings->rows[i].type != SETTING_TEXT)
+		if (!settings_is_text(&settings->rows[i]))
 			continue;
 		mem_free(*text);
 		*text = NULL;
 	}
-	mem_free(settings->strength);
+	mem_free(settings->source);
+	mem_free(settings->line);
+	mem_free(settings->file);
+	(void)pthread_mutex_destroy(&settings->lock); /* unlocked */
 	*settings = (struct settings){0};
 }
 
@@ -194,7 +224,7 @@ static struct str settings_trim(struct str s)
 }
 
 /* One "name = value" line; empty and comment lines are fine. */
-static int settings_read_line(struct settings *settings, struct str line, struct error *err)
+static int settings_read_line(struct settings *settings, struct str line, unsigned number, struct error *err)
 {
 	ptrdiff_t equals;
 	struct str name;
@@ -212,6 +242,7 @@ static int settings_read_line(struct settings *settings, struct str line, struct
 	if (settings_set(settings, index, settings_trim(str_slice(line, (size_t)equals + 1, line.len)), SETTINGS_FILE,
 			 err))
 		return error_wrap(err, "%s", settings->rows[index].name);
+	settings->line[index] = number;
 	return 0;
 }
 
@@ -223,6 +254,8 @@ int settings_read_file(struct settings *settings, const char *path, struct error
 
 	if (!file)
 		return error_set_errno(err, errno, "reading the settings file %s", path);
+	mem_free(settings->file);
+	settings->file = mem_dup(path, strlen(path));
 	for (unsigned number = 1; result == 0 && fgets(line, sizeof(line), file); number++) {
 		struct str text = str_c(line);
 
@@ -230,7 +263,7 @@ int settings_read_file(struct settings *settings, const char *path, struct error
 			result = error_set(err, ERR_INVALID, "line longer than %zu bytes, or with a NUL byte",
 					   sizeof(line) - 2);
 		else
-			result = settings_read_line(settings, text, err);
+			result = settings_read_line(settings, text, number, err);
 		if (result)
 			(void)error_wrap(err, "%s:%u", path, number); /* result already says -1 */
 	}
@@ -314,24 +347,32 @@ int settings_take_flag(struct settings *settings, int argc, char **argv, int *in
 
 static void settings_describe_range(const struct setting *row, struct buf *out)
 {
-	if (row->type == SETTING_TEXT || row->type == SETTING_BOOL)
+	if (settings_is_text(row) || row->type == SETTING_BOOL)
 		return;
 	settings_format_number(row->type, row->min, out);
 	buf_append_c(out, " to ");
 	settings_format_number(row->type, row->max, out);
 }
 
+static void settings_append_meaning(const struct setting *row, struct buf *out)
+{
+	buf_append_c(out, row->help);
+	if (row->reloads)
+		buf_append_c(out, " Can be reloaded.");
+}
+
 void settings_help(const struct setting *rows, size_t count, struct buf *out)
 {
 	for (size_t i = 0; i < count; i++) {
-		static const char *const words[] = {"TEXT", "BOOL", "N", "DURATION", "SIZE"};
+		static const char *const words[] = {"TEXT", "TEXT", "BOOL", "N", "DURATION", "SIZE"};
 
 		buf_append_c(out, "  --");
 		settings_spell(rows[i].name, '-', false, out);
-		buf_printf(out, " %s\n      %s", words[rows[i].type], rows[i].help);
+		buf_printf(out, " %s\n      ", words[rows[i].type]);
+		settings_append_meaning(&rows[i], out);
 		if (rows[i].fallback[0])
 			buf_printf(out, " Default %s", rows[i].fallback);
-		if (rows[i].type != SETTING_TEXT && rows[i].type != SETTING_BOOL) {
+		if (!settings_is_text(&rows[i]) && rows[i].type != SETTING_BOOL) {
 			buf_append_c(out, "; ");
 			settings_describe_range(&rows[i], out);
 		}
@@ -339,13 +380,149 @@ void settings_help(const struct setting *rows, size_t count, struct buf *out)
 	}
 }
 
-void settings_markdown(const struct setting *rows, size_t count, struct buf *out)
+/* ---- reading again ---- */
+
+enum settings_change settings_compare(const struct settings *now, const struct settings *fresh, size_t index)
 {
-	buf_append_c(out, "| setting | default | range | meaning |\n| --- | --- | --- | --- |\n");
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(out, "| `%s` | %s%s%s | ", rows[i].name, rows[i].fallback[0] ? "`" : "", rows[i].fallback,
-			   rows[i].fallback[0] ? "`" : "");
-		settings_describe_range(&rows[i], out);
-		buf_printf(out, " | %s |\n", rows[i].help);
+	const struct setting *row = &now->rows[index];
+	const char *left = (const char *)now->target + row->offset;
+	const char *right = (const char *)fresh->target + row->offset;
+	bool same;
+
+	if (settings_is_text(row))
+		same = strcmp(*(char *const *)(const void *)left, *(char *const *)(const void *)right) == 0;
+	else
+		same = memcmp(left, right, row->type == SETTING_BOOL ? sizeof(bool) : sizeof(uint64_t)) == 0;
+	return same ? SETTINGS_SAME : row->reloads ? SETTINGS_RELOADS : SETTINGS_RESTART;
+}
+
+/* Exchanges the fields of that size. */
+static void settings_exchange(void *left, void *right, size_t size)
+{
+	unsigned char kept[sizeof(uint64_t)];
+
+	assert(size <= sizeof(kept));
+	memcpy(kept, left, size);
+	memcpy(left, right, size);
+	memcpy(right, kept, size);
+}
+
+void settings_adopt(struct settings *now, struct settings *fresh)
+{
+	pthread_mutex_lock(&now->lock);
+	for (size_t i = 0; i < now->count; i++) {
+		const struct setting *row = &now->rows[i];
+		size_t size = settings_is_text(row)	  ? sizeof(char *)
+			      : row->type == SETTING_BOOL ? sizeof(bool)
+							  : sizeof(uint64_t);
+
+		if (!row->reloads)
+			continue;
+		settings_exchange((char *)now->target + row->offset, (char *)fresh->target + row->offset, size);
+		settings_exchange(&now->source[i], &fresh->source[i], sizeof(now->source[i]));
+		settings_exchange(&now->line[i], &fresh->line[i], sizeof(now->line[i]));
 	}
+	pthread_mutex_unlock(&now->lock);
+}
+
+/* ---- what is in effect ---- */
+
+/* Showing changes nothing but the lock. */
+static void settings_lock(const struct settings *settings)
+{
+	pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&settings->lock);
+}
+
+static void settings_unlock(const struct settings *settings)
+{
+	pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&settings->lock);
+}
+
+const char *settings_source_word(const struct settings *settings, size_t index)
+{
+	static const char *const words[] = {"default", "file", "environment", "flag"};
+
+	enum settings_source source;
+
+	settings_lock(settings);
+	source = (enum settings_source)settings->source[index];
+	settings_unlock(settings);
+	return words[source];
+}
+
+static bool settings_is_withheld(const struct settings *settings, size_t index)
+{
+	const struct setting *row = &settings->rows[index];
+
+	return row->type == SETTING_HIDDEN &&
+	       **(char *const *)(const void *)((const char *)settings->target + row->offset) != '\0';
+}
+
+void settings_append_value(const struct settings *settings, size_t index, struct buf *out)
+{
+	const struct setting *row = &settings->rows[index];
+	const char *field = (const char *)settings->target + row->offset;
+
+	settings_lock(settings);
+	switch (row->type) {
+	case SETTING_TEXT:
+	case SETTING_HIDDEN:
+		if (settings_is_withheld(settings, index))
+			buf_append_c(out, "hidden");
+		else
+			buf_append_c(out, *(char *const *)(const void *)field);
+		break;
+	case SETTING_BOOL:
+		buf_append_c(out, *(const bool *)(const void *)field ? "on" : "off");
+		break;
+	case SETTING_COUNT:
+	case SETTING_DURATION:
+	case SETTING_SIZE:
+		settings_format_number(row->type, *(const uint64_t *)(const void *)field, out);
+		break;
+	}
+	settings_unlock(settings);
+}
+
+/* "file /etc/highwater/serve.conf:3", "environment HIGHWATER_LOG_LEVEL", "flag --log-level", "default". */
+static void settings_append_source(const struct settings *settings, size_t index, struct buf *out)
+{
+	buf_append_c(out, settings_source_word(settings, index));
+	if (settings->source[index] == SETTINGS_FILE) {
+		buf_printf(out, " %s:%u", settings->file, settings->line[index]);
+	} else if (settings->source[index] == SETTINGS_ENVIRONMENT) {
+		buf_append_c(out, " HIGHWATER_");
+		settings_spell(settings->rows[index].name, '_', true, out);
+	} else if (settings->source[index] == SETTINGS_FLAG) {
+		buf_append_c(out, " --");
+		settings_spell(settings->rows[index].name, '-', false, out);
+	}
+}
+
+static void settings_dump_row(const struct settings *settings, size_t index, struct buf *out)
+{
+	const struct setting *row = &settings->rows[index];
+
+	buf_append_c(out, "# ");
+	settings_append_meaning(row, out);
+	buf_printf(out, "\n# Default: %s", row->fallback[0] ? row->fallback : "empty");
+	if (!settings_is_text(row) && row->type != SETTING_BOOL) {
+		buf_append_c(out, ". Range: ");
+		settings_describe_range(row, out);
+	}
+	buf_append_c(out, ". Source: ");
+	settings_append_source(settings, index, out);
+	if (settings_is_withheld(settings, index)) {
+		buf_printf(out, "\n# %s is set, and not shown here, since it may hold a secret.\n\n", row->name);
+		return;
+	}
+	buf_printf(out, "\n%s = ", row->name);
+	settings_append_value(settings, index, out);
+	buf_append_c(out, "\n\n");
+}
+
+void settings_dump(const struct settings *settings, struct buf *out)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		settings_dump_row(settings, i, out);
 }

@@ -242,8 +242,7 @@ static void apps_print_row(const json_t *app)
 	buf_fini(&alert);
 }
 
-/* All pages in one list. Returns CLI_DONE with `apps_out` owned, or the exit code. */
-static int apps_fetch_all(const struct cli_line *line, json_t **apps_out)
+int apps_fetch_all(const struct cli_line *line, json_t **apps_out)
 {
 	json_t *apps = json_array();
 	int64_t next = 0;
@@ -314,6 +313,9 @@ static const struct cli_command apps_commands[] = {
 	APPS_COMMAND("create", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE, "Creates an app",
 		     "Without --key-file the server makes the key and this command prints it.\n", apps_create),
 	APPS_COMMAND("list", "", 0, UINT64_C(0), "Lists all apps", "", apps_list),
+	APPS_COMMAND("export", "[SDKAPPID]", 1, OPTION_BIT(OPTION_APP),
+		     "Prints all apps, or one, as a file for `highwater apply`",
+		     "Keys, secrets, tokens and certificates are not in it.\n", apps_export),
 	APPS_COMMAND("show", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_REVEAL_KEY), "Shows one app", "",
 		     apps_show),
 	APPS_COMMAND("set", "SDKAPPID", 1, OPTION_BIT(OPTION_APP) | APPS_SETTABLE,
@@ -341,7 +343,7 @@ static const struct cli_command apps_commands[] = {
 
 const struct cli_group cli_app_group = {
 	.name = "app",
-	.summary = "Creates, lists, shows, sets and deletes apps, their keys, secrets and certificates",
+	.summary = "Creates, lists, exports, shows, sets and deletes apps, their keys, secrets and certificates",
 	.commands = apps_commands,
 	.command_count = ARRAY_LEN(apps_commands),
 };

@@ -14,6 +14,9 @@ MUST_CHECK int apps_append_key(const struct cli_line *line, struct buf *body);
 MUST_CHECK int apps_run_plain(const struct cli_line *line, const char *command, const struct buf *body,
 			      const char *done);
 
+/* All apps in one list, as app_list gives them, by rising SDKAppID; owned by the caller. */
+MUST_CHECK int apps_fetch_all(const struct cli_line *line, json_t **apps_out);
+
 /* A list of the app with commas between. */
 void apps_append_joined(const json_t *app, const char *key, struct buf *out);
 /* The app as lines for people, below a title. */
@@ -29,3 +32,4 @@ int apps_rotate_secret(const struct cli_line *line);
 int apps_revoke_secret(const struct cli_line *line);
 int apps_set_certificate(const struct cli_line *line);
 int apps_delete_certificate(const struct cli_line *line);
+int apps_export(const struct cli_line *line);

@@ -53,6 +53,7 @@ struct cli_group {
 extern const struct cli_group cli_serve_group;
 extern const struct cli_group cli_receive_group;
 extern const struct cli_group cli_demo_group;
+extern const struct cli_group cli_apply_group;
 extern const struct cli_group cli_app_group;
 extern const struct cli_group cli_room_group;
 extern const struct cli_group cli_callback_group;

@@ -11,9 +11,10 @@
 #define MAIN_TEXT_BYTES_MAX (64 * 1024)
 
 static const struct cli_group *const main_groups[] = {
-	&cli_serve_group,    &cli_receive_group, &cli_demo_group,   &cli_app_group,    &cli_room_group,
-	&cli_callback_group, &cli_replay_group,	 &cli_record_group, &cli_listen_group, &cli_trigger_group,
-	&cli_check_group,    &cli_doctor_group,	 &cli_audit_group,  &cli_store_group,  &cli_usersig_group,
+	&cli_serve_group,  &cli_receive_group, &cli_demo_group,	    &cli_apply_group,
+	&cli_app_group,	   &cli_room_group,    &cli_callback_group, &cli_replay_group,
+	&cli_record_group, &cli_listen_group,  &cli_trigger_group,  &cli_check_group,
+	&cli_doctor_group, &cli_audit_group,   &cli_store_group,    &cli_usersig_group,
 };
 
 /* ---- help ---- */

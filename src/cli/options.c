@@ -27,7 +27,7 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_MAX] = {"max", "N", OPTION_NUMBER, 0, INT64_MAX, NULL, "",
 			"Most rooms the app may have at a time (a new app: 500)."},
 	[OPTION_MODE] =
-		{"mode", "MODE", OPTION_TEXT, 0, 0, NULL, "",
+		{"mode", "every|edge|step", OPTION_TEXT, 0, 0, NULL, "",
 		 "When to alert: every creation at or above a threshold, edge: once when it is crossed, step: as "
 		 "edge and again each further --step (a new app: every)."},
 	[OPTION_THRESHOLDS] = {"thresholds", "LIST", OPTION_TEXT, 0, 0, NULL, "",
@@ -60,9 +60,8 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_AS] = {"as", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "administrator", "Who makes the call."},
 	[OPTION_CLIENT] = {"client", NULL, OPTION_FLAG, 0, 0, NULL, "",
 			   "Call as an app user does from a client, not as an app admin over REST."},
-	[OPTION_PLATFORM] = {"platform", "WORD", OPTION_TEXT, 0, 0, NULL, "",
-			     "The client's platform: Web, Android, iOS, Windows, Mac, iPad or Unknown; of a room it "
-			     "needs --client."},
+	[OPTION_PLATFORM] = {"platform", "Web|Android|iOS|Windows|Mac|iPad|Unknown", OPTION_TEXT, 0, 0, NULL, "",
+			     "The client's platform; of a room it needs --client."},
 	[OPTION_NAME] = {"name", "TEXT", OPTION_TEXT, 0, 0, NULL, "", "Name of the room (without it: its id)."},
 	[OPTION_OWNER] = {"owner", "IDENTIFIER", OPTION_TEXT, 0, 0, NULL, "",
 			  "Owner of the room (without it: who makes the call)."},
@@ -84,10 +83,10 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 				"File with the secret, whsec_... or whsk_...; - reads standard input."},
 	[OPTION_CERT_FILE] = {"cert-file", "FILE", OPTION_TEXT, 0, 0, NULL, "",
 			      "PEM file with the certificate, and after it those that lead to its authority."},
-	[OPTION_STATE] =
-		{"state", "STATE", OPTION_TEXT, 0, 0, NULL, "",
-		 "Only callbacks in this state: pending, scheduled, in_flight, parked, delivered, superseded or "
-		 "failed; waiting: any of the first four; final: any of the others."},
+	[OPTION_STATE] = {"state", "pending|scheduled|in_flight|parked|delivered|superseded|failed|waiting|final",
+			  OPTION_TEXT, 0, 0, NULL, "",
+			  "Only callbacks in this state; waiting: any of the first four, final: delivered, superseded "
+			  "or failed."},
 	[OPTION_SINCE] = {"since", "TIME", OPTION_TEXT, 0, 0, NULL, "",
 			  "Only events from this time on: 2h (ago), 2026-11-25T03:00:00Z, or milliseconds since 1970."},
 	[OPTION_UNTIL] = {"until", "TIME", OPTION_TEXT, 0, 0, NULL, "", "Only events up to this time."},
@@ -142,6 +141,11 @@ static const struct option_row option_rows[OPTION_COUNT] = {
 	[OPTION_LISTEN] = {"listen", "ADDRESS", OPTION_TEXT, 0, 0, NULL, "127.0.0.1:8081",
 			   "Address and port to listen on; port 0 takes a free one."},
 	[OPTION_FORWARD] = {"forward", "URL", OPTION_TEXT, 0, 0, NULL, "", "Pass each callback on to this URL."},
+	[OPTION_DRY_RUN] = {"dry-run", NULL, OPTION_FLAG, 0, 0, NULL, "", "Show what differs and change nothing."},
+	[OPTION_PRUNE] = {"prune", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			  "Delete apps that are not in the file; those with rooms or waiting callbacks are refused."},
+	[OPTION_EXIT_CODE] = {"exit-code", NULL, OPTION_FLAG, 0, 0, NULL, "",
+			      "With --dry-run: exit code 1 when something differs."},
 	[OPTION_DATA_DIR] = {"data-dir", "FOLDER", OPTION_TEXT, 0, 0, "HIGHWATER_DATA_DIR", "./highwater-data",
 			     "The server's data folder."},
 	/* not from the environment, which may name the record of a receiver in use */
@@ -157,7 +161,7 @@ static_assert(OPTION_COUNT <= 128, "a mask of options has 128 bits");
 /* The settings table knows how to read a duration. */
 static int options_read_duration(const struct option_row *row, const char *text, uint64_t *out, struct error *err)
 {
-	const struct setting setting = {row->name, SETTING_DURATION, 0, row->fallback, row->min, row->max, ""};
+	const struct setting setting = {row->name, SETTING_DURATION, 0, row->fallback, row->min, row->max, "", false};
 	struct settings settings;
 	struct buf flag;
 	int index = 0;

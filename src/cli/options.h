@@ -72,6 +72,9 @@ enum option_id {
 	OPTION_FORWARD,
 	OPTION_RESEND,
 	OPTION_DATA_DIR,
+	OPTION_DRY_RUN,
+	OPTION_PRUNE,
+	OPTION_EXIT_CODE,
 	OPTION_LISTEN_RECORD, /* --record, too */
 	OPTION_COUNT /* at most 128, the bits of a mask */
 };

@@ -31,11 +31,11 @@ struct receive_sinks_settings {
 
 #define RECEIVE_SINK_TEXT(target, name, field, fallback, max, help)                                                    \
 	{                                                                                                              \
-		name, SETTING_TEXT, offsetof(struct target, sinks.field), fallback, 0, max, help                       \
+		name, SETTING_TEXT, offsetof(struct target, sinks.field), fallback, 0, max, help, false                \
 	}
 #define RECEIVE_SINK_TIME(target, name, field, fallback, min, max, help)                                               \
 	{                                                                                                              \
-		name, SETTING_DURATION, offsetof(struct target, sinks.field), fallback, min, max, help                 \
+		name, SETTING_DURATION, offsetof(struct target, sinks.field), fallback, min, max, help, false          \
 	}
 /* Rows of the settings table for a `struct receive_sinks_settings sinks` in `target`. */
 #define RECEIVE_SINK_ROWS(target)                                                                                      \
@@ -51,8 +51,14 @@ struct receive_sinks_settings {
 				  "The program is killed after so long, and run again later."),                        \
 		RECEIVE_SINK_TEXT(target, "receive.command_events", command_events, "all", 6,                          \
 				  "Events that the program is run for: all, or alerts (and notes of silence)."),       \
-		RECEIVE_SINK_TEXT(target, "receive.post_url", post_url, "", 1024,                                      \
-				  "URL that gets each event by HTTP POST, as the record has it."),                     \
+		{"receive.post_url",                                                                                   \
+		 SETTING_HIDDEN,                                                                                       \
+		 offsetof(struct target, sinks.post_url),                                                              \
+		 "",                                                                                                   \
+		 0,                                                                                                    \
+		 1024,                                                                                                 \
+		 "URL that gets each event by HTTP POST, as the record has it.",                                       \
+		 false},                                                                                               \
 		RECEIVE_SINK_TEXT(target, "receive.post_token_file", post_token_file, "", 4000,                        \
 				  "File with a token for the header Authorization: Bearer of those requests."),        \
 		RECEIVE_SINK_TEXT(target, "receive.post_secret_file", post_secret_file, "", 4000,                      \

@@ -18,7 +18,7 @@
 
 /* ---- settings ---- */
 
-enum service_todo { SERVICE_START, SERVICE_CHECK, SERVICE_PRINT, SERVICE_HELP };
+enum service_todo { SERVICE_START, SERVICE_CHECK, SERVICE_DUMP, SERVICE_HELP };
 
 static void service_help(const struct service *service, struct buf *out)
 {
@@ -30,8 +30,8 @@ static void service_help(const struct service *service, struct buf *out)
 		"\"a.b_c = VALUE\" of the file. A flag is stronger than the environment, the environment than the "
 		"file.\n\nOptions:\n"
 		"  --config FILE\n      Read settings from this file. Environment HIGHWATER_CONFIG.\n"
-		"  --check\n      Check the settings and exit.\n"
-		"  --print-settings\n      Print all settings as a Markdown table and exit.\n"
+		"  --check\n      Check the settings and what a start would meet, change nothing, and exit.\n"
+		"  --dump\n      Print what is in effect as a settings file, each value with its source, and exit.\n"
 		"  --help\n      This text.\n\nSettings:\n");
 	settings_help(service->rows, service->row_count, out);
 }
@@ -45,8 +45,8 @@ static int service_take_option(int argc, char **argv, int *index, const char **c
 		*todo = SERVICE_HELP;
 	} else if (strcmp(word, "--check") == 0) {
 		*todo = SERVICE_CHECK;
-	} else if (strcmp(word, "--print-settings") == 0) {
-		*todo = SERVICE_PRINT;
+	} else if (strcmp(word, "--dump") == 0) {
+		*todo = SERVICE_DUMP;
 	} else if (strncmp(word, "--config=", 9) == 0 && word[9]) {
 		*config = word + 9;
 	} else if (strcmp(word, "--config") == 0 && *index + 1 < argc) {
@@ -76,14 +76,13 @@ static int service_read_line(struct settings *settings, int argc, char **argv, c
 	return 0;
 }
 
-static int service_read_sources(const struct service *service, struct settings *settings, const char *config,
-				struct error *err)
+static int service_read_sources(struct settings *settings, const char *config, struct error *err)
 {
 	if (!config)
 		config = getenv("HIGHWATER_CONFIG");
 	if (config && *config && settings_read_file(settings, config, err))
 		return -1;
-	return settings_read_environment(settings, err) || service->check(settings->target, err) ? -1 : 0;
+	return settings_read_environment(settings, err);
 }
 
 int service_fail(const struct service *service, const struct error *err)
@@ -95,20 +94,39 @@ int service_fail(const struct service *service, const struct error *err)
 	return CLI_USAGE;
 }
 
-static void service_print(const struct service *service, enum service_todo todo)
+static void service_dump(const struct service *service, const struct settings *settings, struct buf *out)
+{
+	buf_printf(out,
+		   "# Settings of highwater %s %s as in effect here. A start with --config and this file has the "
+		   "same.\n\n",
+		   service->name, HW_VERSION);
+	settings_dump(settings, out);
+}
+
+static void service_print(const struct service *service, const struct settings *settings, enum service_todo todo)
 {
 	struct buf text;
 
 	buf_init(&text, SERVICE_TEXT_BYTES_MAX);
 	if (todo == SERVICE_HELP)
 		service_help(service, &text);
-	else if (todo == SERVICE_PRINT)
-		settings_markdown(service->rows, service->row_count, &text);
 	else
-		buf_append_c(&text, "The settings are fine.\n");
+		service_dump(service, settings, &text);
 	assert(buf_ok(&text));
 	(void)fputs(buf_c(&text), stdout); /* standard output is all there is */
 	buf_fini(&text);
+}
+
+/* --check: what was found on standard output, what is wrong on standard error. */
+static int service_look(const struct service *service, void *target)
+{
+	struct look look;
+
+	look_init(&look, service->name);
+	service->look(target, &look);
+	if (look.problem_count == 0)
+		(void)puts("The settings are fine."); /* as above */
+	return look.problem_count == 0 ? CLI_DONE : look.first_class == ERR_INVALID ? CLI_USAGE : CLI_IO;
 }
 
 bool service_configure(const struct service *service, int argc, char **argv, void *target, struct settings *settings,
@@ -121,14 +139,30 @@ bool service_configure(const struct service *service, int argc, char **argv, voi
 
 	settings_init(settings, service->rows, service->row_count, target);
 	failed = service_read_line(settings, argc, argv, &config, &todo, &err) ||
-		 ((todo == SERVICE_START || todo == SERVICE_CHECK) &&
-		  service_read_sources(service, settings, config, &err));
+		 (todo != SERVICE_HELP && service_read_sources(settings, config, &err)) ||
+		 ((todo == SERVICE_START || todo == SERVICE_CHECK) && service->check(target, &err));
 	*exit_out = CLI_DONE;
 	if (failed)
 		*exit_out = service_fail(service, &err);
+	else if (todo == SERVICE_CHECK)
+		*exit_out = service_look(service, target);
 	else if (todo != SERVICE_START)
-		service_print(service, todo);
+		service_print(service, settings, todo);
 	return !failed && todo == SERVICE_START;
+}
+
+void service_http_look(const struct service_http *http, struct look *look)
+{
+	look_address(look, "http.listen", http->listen);
+	look_certificate(look, "http.cert_file", http->cert_file, http->key_file);
+	look_place(look, "http.port_file", http->port_file);
+}
+
+void service_status_look(const struct service_status *status, struct look *look)
+{
+	if (*status->listen)
+		look_address(look, "status.listen", status->listen);
+	look_place(look, "status.port_file", status->port_file);
 }
 
 int service_file_check(const char *setting, const char *path, struct error *err)
@@ -170,6 +204,15 @@ int service_http_check(const struct service_http *http, struct error *err)
 			       service_file_check("http.key_file", http->key_file, err)
 		       ? -1
 		       : 0;
+}
+
+int service_status_check(const struct service_status *status, struct error *err)
+{
+	if (*status->listen && !service_is_listen_address(status->listen))
+		return error_set(err, ERR_INVALID,
+				 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8083",
+				 status->listen);
+	return 0;
 }
 
 int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err)
@@ -289,6 +332,37 @@ int service_ready(const struct service_http *http, unsigned port, struct error *
 	buf_fini(&text);
 	return result;
 }
+
+/* ---- the operator's page ---- */
+
+static int service_write_status_port(const struct service_status *status, unsigned port, struct error *err)
+{
+	char text[16];
+
+	if (!*status->port_file)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%u\n", port); /* fits */
+	return files_write(status->port_file, str_c(text), 0644, err) ? error_wrap(err, "status.port_file") : 0;
+}
+
+int service_open_status(const struct service_status *status, struct status_page *page, struct http_server **server_out,
+			struct error *err)
+{
+	if (!*status->listen)
+		return 0;
+	return status_page_open(page, status->listen, server_out, err) ||
+			       service_write_status_port(status, http_server_port(*server_out), err)
+		       ? -1
+		       : 0;
+}
+
+void service_stopped_status(const struct service_status *status)
+{
+	if (*status->port_file)
+		(void)unlink(status->port_file); /* one that is left is replaced at the next start */
+}
+
+/* ---- stop ---- */
 
 #define SERVICE_ANSWER_POLL_MS 5
 #define SERVICE_ANSWER_WAIT_MS 5000

@@ -6,6 +6,7 @@
  * answer leaves only after the batch that holds it is durable. */
 #include "base/mailbox.h"
 #include "engine/directory.h"
+#include "engine/figures.h"
 #include "store/store.h"
 
 struct engine;
@@ -45,11 +46,17 @@ struct engine_read {
  * endpoint wait does not count any more (WAKE_NOW). Runs on the writer thread, must not block. */
 typedef void (*engine_delivery_hint)(void *context, uint32_t sdkappid, bool now);
 
+/* Told of each batch that is stored: what the set says of its apps is true now. The set is there during the call only.
+ * Runs on the writer thread, must not block. */
+typedef void (*engine_change_hint)(void *context, const struct live_set *set);
+
 /* Reads all apps into the directory. The engine borrows the store. Errors as the store's. */
 MUST_CHECK int engine_open(const struct engine_options *options, struct store *store, struct engine **engine_out,
 			   struct error *err);
 /* Before engine_start. */
 void engine_on_delivery(struct engine *engine, engine_delivery_hint hint, void *context);
+/* The same. */
+void engine_on_change(struct engine *engine, engine_change_hint hint, void *context);
 MUST_CHECK int engine_start(struct engine *engine, struct error *err);
 /* Refuses new work, finishes what is queued (answers are posted), ends the threads. */
 void engine_stop(struct engine *engine);
@@ -63,7 +70,21 @@ MUST_CHECK int engine_submit(struct engine *engine, struct engine_job *job, stru
 MUST_CHECK int engine_submit_read(struct engine *engine, struct engine_read *read, struct error *err);
 
 struct directory *engine_directory(struct engine *engine);
+/* Of every app, as of the last batch. */
+struct figures *engine_figures(struct engine *engine);
 struct store *engine_store(struct engine *engine);
+
+/* Upper bounds of the buckets of commits, in microseconds, and of batches, in commands; one more is for what is above. */
+#define ENGINE_COMMIT_BUCKETS_US                                                                                       \
+	{                                                                                                              \
+		100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000                 \
+	}
+#define ENGINE_COMMIT_BUCKET_COUNT 14
+#define ENGINE_BATCH_BUCKETS                                                                                           \
+	{                                                                                                              \
+		1, 2, 4, 8, 16, 32, 64, 128, 256, 512                                                                  \
+	}
+#define ENGINE_BATCH_BUCKET_COUNT 11
 
 struct engine_stats {
 	uint64_t commands_total;
@@ -72,7 +93,15 @@ struct engine_stats {
 	uint64_t batch_count_highest;
 	uint64_t refused_total; /* queue full */
 	uint64_t queue_count;	/* waiting now */
-	uint64_t pruned_total;	/* callbacks removed because nobody keeps them longer */
+	uint64_t queue_count_max;
+	uint64_t read_count; /* reads waiting now */
+	uint64_t read_count_max;
+	uint64_t commit_us_total;			     /* of the commits that succeeded, as the buckets */
+	uint64_t commit_buckets[ENGINE_COMMIT_BUCKET_COUNT]; /* each for itself, as the next */
+	uint64_t batch_buckets[ENGINE_BATCH_BUCKET_COUNT];   /* of all batches, by commands */
+	bool is_failing;       /* the last batch could not be stored, nor anything since: the engine tries by itself */
+	char failure[192];     /* why, then */
+	uint64_t pruned_total; /* callbacks removed because nobody keeps them longer */
 };
 /* Threads: any. */
 void engine_stats(struct engine *engine, struct engine_stats *out);

@@ -267,6 +267,11 @@ void http_server_drain(struct http_server *server, uint64_t timeout_ms)
 /* Lets the library see the ends of the sockets that were shut down, so that it frees what it holds. */
 static void server_thread_flush(struct server_thread *thread)
 {
+	struct server_conn *first = thread->conns;
+
+	for (struct server_conn *conn = first; conn; conn = conn->next == first ? NULL : conn->next)
+		if (conn->stream)
+			server_stream_abort(conn->stream);
 	for (unsigned rounds = 0; rounds < 100 && thread->conns; rounds++) {
 		struct server_conn *conn = thread->conns;
 
@@ -338,6 +343,9 @@ void http_server_stats(struct http_server *server, struct http_server_stats *out
 		out->calls_total += atomic_load(&thread->calls_total);
 		out->calls_open += atomic_load(&thread->calls_open);
 		out->refused_total += atomic_load(&thread->refused_total);
+		out->streams_open += atomic_load(&thread->streams_open);
 		out->timeouts_total += atomic_load(&thread->timeouts_total);
+		for (size_t k = 0; k < HTTP_STATUS_CLASSES; k++)
+			out->replies_total[k] += atomic_load(&thread->replies_total[k]);
 	}
 }

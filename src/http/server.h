@@ -50,11 +50,13 @@ MUST_CHECK int http_server_open(const struct http_server_options *options, struc
 unsigned http_server_port(const struct http_server *server);
 /* Starts the threads; requests arrive from now on. The process must ignore SIGPIPE, which the library does not avoid. */
 MUST_CHECK int http_server_start(struct http_server *server, struct error *err);
-/* Stops accepting, answers what is in hand with `Connection: close`, closes idle connections; returns when nobody listens
- * and no connection is open, or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
+/* Stops accepting, answers what is in hand with `Connection: close`, ends streams, closes idle connections; returns when
+ * nobody listens and no connection is open, or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
 void http_server_drain(struct http_server *server, uint64_t timeout_ms);
 /* Ends the threads and frees. Every kept call must have been replied to before (asserted). Accepts NULL. */
 void http_server_close(struct http_server **server);
+
+#define HTTP_STATUS_CLASSES 6
 
 struct http_server_stats {
 	uint64_t connection_count; /* open now */
@@ -63,6 +65,8 @@ struct http_server_stats {
 	uint64_t calls_open;	 /* not yet replied to */
 	uint64_t refused_total;	 /* refusals answered by the server itself */
 	uint64_t timeouts_total; /* connections closed for slowness */
+	uint64_t streams_open;
+	uint64_t replies_total[HTTP_STATUS_CLASSES]; /* all replies by the first digit of the status, 0 for odd ones */
 };
 /* Threads: any. */
 void http_server_stats(struct http_server *server, struct http_server_stats *out);
@@ -90,5 +94,34 @@ struct mailbox *http_call_mailbox(struct http_call *call);
 /* Sends status, Content-Type and body (copied) and ends the call: it must not be touched afterwards. When the client
  * has gone, only frees. */
 void http_call_reply(struct http_call *call, int status, struct str content_type, struct str body);
-/* Adds a header to the reply to come; name in lower case, both copied. At most 8. */
+/* Adds a header to the reply to come; name in lower case, both copied. At most 12. */
 void http_call_add_header(struct http_call *call, struct str name, struct str value);
+
+/* ---- streams: replies that go on ----
+ *
+ * A stream belongs to its loop thread: it is started there, and whoever else has something for it leaves that where
+ * `tick` finds it, or posts a mail to the box of the call it came from. What the client does not take waits in a buffer
+ * that never grows past its bound. No time limit applies while the client takes what is sent. */
+
+struct http_stream;
+
+struct http_stream_options {
+	struct str content_type;  /* copied; the status is 200 */
+	size_t waiting_bytes_max; /* of what was sent and is not yet with the system; twice that is held at most */
+	/* Called about ten times a second. May send and end. */
+	void (*tick)(void *context, struct http_stream *stream, int64_t now_mono_ms);
+	/* Called once: the stream is over and must not be touched any more. It was ended, the client has gone or takes
+	 * nothing for idle_timeout_ms, or the server drains or closes (then on the thread that closes). */
+	void (*over)(void *context);
+	void *context;
+};
+
+/* Answers the call with a stream; the call must not be touched afterwards. NULL when the client has gone: then nothing
+ * of `options` is called. */
+struct http_stream *http_call_stream(struct http_call *call, const struct http_stream_options *options);
+/* Sends the bytes (copied), all or none of them. Returns 0, or -1 when so much waits that these do not fit. */
+MUST_CHECK int http_stream_send(struct http_stream *stream, struct str bytes);
+/* True while something that was sent is not yet with the system: the client reads more slowly than is sent. */
+bool http_stream_is_behind(const struct http_stream *stream);
+/* Ends it when what waits is with the system; `over` comes later. Nothing may be sent any more. */
+void http_stream_end(struct http_stream *stream);

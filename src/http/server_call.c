@@ -39,7 +39,7 @@ static struct http_call *server_call_take(struct server_thread *thread)
 	return call;
 }
 
-static void server_call_put(struct http_call *call)
+void server_call_put(struct http_call *call)
 {
 	call->req = NULL;
 	call->conn = NULL;
@@ -73,6 +73,8 @@ static void server_call_request_over(void *ptr)
 		hold->call->conn = NULL;
 		hold->conn->call = NULL;
 	}
+	if (hold->stream)
+		server_stream_over(hold->stream);
 	hold->conn->replying = false;
 	hold->conn->since_ms = clock_mono_ms();
 }
@@ -112,16 +114,22 @@ static h2o_iovec_t server_call_word_refusal(struct server_thread *thread, h2o_re
 	return copy;
 }
 
+void server_call_start(struct server_thread *thread, h2o_req_t *req, h2o_generator_t *generator)
+{
+	thread->own_reply = true;
+	h2o_start_response(req, generator);
+	thread->own_reply = false;
+}
+
 static void server_call_send(struct server_thread *thread, h2o_req_t *req, h2o_iovec_t body)
 {
 	static h2o_generator_t generator = {NULL, NULL};
+	bool without_body = req->res.status == 204 || req->res.status == 304;
 
-	req->res.content_length = req->res.status == 204 ? SIZE_MAX : body.len; /* a 204 must not have one */
+	req->res.content_length = without_body ? SIZE_MAX : body.len; /* which these must not have */
 	if (atomic_load_explicit(&thread->server->draining, memory_order_relaxed))
 		req->http1_is_persistent = 0;
-	thread->own_reply = true;
-	h2o_start_response(req, &generator);
-	thread->own_reply = false;
+	server_call_start(thread, req, &generator);
 	if (h2o_memis(req->input.method.base, req->input.method.len, H2O_STRLIT("HEAD")))
 		h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 	else
@@ -158,7 +166,14 @@ static void server_call_replace_body(h2o_ostream_t *stream, h2o_req_t *req, h2o_
 	h2o_ostream_send_next(stream, req, &self->body, count ? 1 : 0, state);
 }
 
-/* On every reply: rewords those that are not the handler's. */
+static void server_call_count(struct server_thread *thread, int status)
+{
+	size_t class = status >= 100 && status < 600 ? (size_t)status / 100 : 0;
+
+	(void)atomic_fetch_add_explicit(&thread->replies_total[class], 1, memory_order_relaxed); /* the old value */
+}
+
+/* On every reply: counts it, and rewords those that are not the handler's. */
 static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
 	struct server_thread *thread = server_call_thread_of(req);
@@ -166,6 +181,7 @@ static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream
 	enum http_refusal why = req->res.status == 413 ? HTTP_REFUSAL_BODY_TOO_LARGE : HTTP_REFUSAL_BAD_REQUEST;
 
 	(void)filter; /* has no state */
+	server_call_count(thread, req->res.status);
 	if (thread->own_reply) {
 		h2o_setup_next_ostream(req, slot);
 		return;
@@ -388,6 +404,8 @@ static const char *server_call_reason(int status)
 		const char *reason;
 	} reasons[] = {{200, "OK"},
 		       {204, "No Content"},
+		       {304, "Not Modified"},
+		       {308, "Permanent Redirect"},
 		       {400, "Bad Request"},
 		       {401, "Unauthorized"},
 		       {403, "Forbidden"},
@@ -408,18 +426,13 @@ static h2o_iovec_t server_call_copy(h2o_req_t *req, struct str s)
 	return h2o_strdup(&req->pool, s.ptr ? s.ptr : "", s.len);
 }
 
-void http_call_reply(struct http_call *call, int status, struct str content_type, struct str body)
+h2o_req_t *server_call_begin(struct http_call *call, int status, struct str content_type)
 {
 	h2o_req_t *req = call->req;
-	h2o_iovec_t copy;
+	h2o_iovec_t copy = server_call_copy(req, content_type);
 
-	if (!req) {
-		server_call_put(call);
-		return;
-	}
 	req->res.status = status;
 	req->res.reason = server_call_reason(status);
-	copy = server_call_copy(req, content_type);
 	h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, copy.base, copy.len);
 	for (size_t i = 0; i < call->added_count; i++) {
 		h2o_iovec_t name = server_call_copy(req, call->added[i][0]);
@@ -428,11 +441,25 @@ void http_call_reply(struct http_call *call, int status, struct str content_type
 		h2o_add_header_by_str(&req->pool, &req->res.headers, name.base, name.len, 1, NULL, value.base,
 				      value.len);
 	}
-	copy = server_call_copy(req, body);
 	call->hold->call = NULL;
 	call->conn->call = NULL;
-	call->conn->replying = true;
 	call->conn->since_ms = clock_mono_ms();
+	return req;
+}
+
+void http_call_reply(struct http_call *call, int status, struct str content_type, struct str body)
+{
+	struct server_thread *thread = call->thread;
+	h2o_req_t *req = call->req;
+	h2o_iovec_t copy;
+
+	if (!req) {
+		server_call_put(call);
+		return;
+	}
+	call->conn->replying = true;
+	req = server_call_begin(call, status, content_type);
+	copy = server_call_copy(req, body);
 	server_call_put(call);
-	server_call_send(call->thread, req, copy);
+	server_call_send(thread, req, copy);
 }

@@ -1,10 +1,10 @@
 /* Connections of the HTTP server: accepting within the cap, and deadlines.
  *
  * The library has one time limit for everything, kept on the wall clock. Ours are kept here, on the monotonic clock: a
- * sweep ten times a second looks at each connection. It is in the handler's hands (no limit), being replied to (a
- * client that does not read), in the middle of a request (a client that does not write), or idle. What is over its time
- * is shut down at the socket, which the library then meets as an end of input or a failed write and cleans up in its
- * own way.
+ * sweep ten times a second looks at each connection. It is in the handler's hands (no limit), a stream (see
+ * server_stream.c), being replied to (a client that does not read), in the middle of a request (a client that does not
+ * write), or idle. What is over its time is shut down at the socket, which the library then meets as an end of input or
+ * a failed write and cleans up in its own way.
  *
  * A connection that is new and encrypted counts as in the middle of a request until the first one is whole: what has
  * come of a handshake cannot be seen from here. */
@@ -125,8 +125,7 @@ struct server_conn *server_conn_of(h2o_req_t *req)
 	return req->conn->callbacks->get_socket(req->conn)->on_close.data;
 }
 
-/* Ends the connection from outside the library. */
-static void server_conn_shut(const struct server_conn *conn)
+void server_conn_shut(const struct server_conn *conn)
 {
 	(void)shutdown(h2o_socket_get_fd(conn->sock), SHUT_RDWR); /* fails when the peer has gone: good as well */
 }
@@ -158,6 +157,10 @@ static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool dra
 
 	if (conn->call)
 		return;
+	if (conn->stream) {
+		server_stream_check(conn->stream, now_ms, draining);
+		return;
+	}
 	if (server_conn_header_runs_on(conn)) {
 		(void)atomic_fetch_add(&conn->thread->refused_total, 1); /* the old value */
 		server_conn_shut(conn);

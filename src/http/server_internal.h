@@ -6,7 +6,7 @@
 #include <h2o.h>
 #include <stdatomic.h>
 
-#define SERVER_HEADERS_ADDED_MAX 8
+#define SERVER_HEADERS_ADDED_MAX 12
 #define SERVER_LINGER_COUNT_MAX 64
 #define SERVER_LINGER_MS 2000
 
@@ -19,6 +19,7 @@ struct server_conn {
 	struct server_thread *thread;
 	h2o_socket_t *sock;
 	struct http_call *call;	      /* the handler has it: no deadline of ours applies */
+	struct http_stream *stream;   /* the reply is one that goes on; NULL for none */
 	struct server_linger *linger; /* goes on reading when the library has closed; NULL for none */
 	bool replying;		      /* a reply was handed over and is not written yet */
 	bool in_request;	      /* bytes of a request have come, or it is new and encrypted */
@@ -42,8 +43,23 @@ struct http_call {
 
 /* In the request's pool: its disposal tells us that the request is over. */
 struct server_hold {
-	struct http_call *call; /* NULL once replied to */
+	struct http_call *call;	    /* NULL once replied to */
+	struct http_stream *stream; /* NULL but for a stream */
 	struct server_conn *conn;
+};
+
+/* A reply that goes on; see server_stream.c. */
+struct http_stream {
+	h2o_generator_t generator; /* what the library knows of it */
+	struct server_conn *conn;
+	h2o_req_t *req;
+	struct http_stream_options options;
+	struct buf waiting;
+	struct buf sending; /* in the library's hands while in_flight */
+	bool in_flight;
+	bool ending;	 /* no more bytes are taken */
+	bool ended;	 /* the end was handed over */
+	int64_t sent_ms; /* monotonic: when the library was last handed something; when the end was asked for */
 };
 
 /* A connection that was refused before it had sent its whole request: kept a moment and read from, because closing it
@@ -79,6 +95,8 @@ struct server_thread {
 	_Atomic uint64_t calls_open;
 	_Atomic uint64_t refused_total;
 	_Atomic uint64_t timeouts_total;
+	_Atomic uint64_t streams_open;
+	_Atomic uint64_t replies_total[HTTP_STATUS_CLASSES];
 };
 
 struct server_handler {
@@ -108,6 +126,21 @@ MUST_CHECK int server_tls_open(const char *cert_file, const char *key_file, SSL_
 /* Registers our handler, and the filter that words the library's own refusals. */
 void server_call_register(struct http_server *server);
 void server_call_free_all(struct server_thread *thread);
+/* The call is over: its memory serves the next one. */
+void server_call_put(struct http_call *call);
+/* Begins the reply, with status and headers, and takes the request from the call, which must be put back. */
+h2o_req_t *server_call_begin(struct http_call *call, int status, struct str content_type);
+/* Starts a reply that is the handler's own, not the library's. */
+void server_call_start(struct server_thread *thread, h2o_req_t *req, h2o_generator_t *generator);
+
+/* ---- server_stream.c ---- */
+
+/* In each sweep: lets its owner do something, and ends it when its time is over or the client has gone. */
+void server_stream_check(struct http_stream *stream, int64_t now_ms, bool draining);
+/* The request is over. Frees. */
+void server_stream_over(struct http_stream *stream);
+/* Ends it without regard for what waits, because nothing is written any more. */
+void server_stream_abort(struct http_stream *stream);
 
 /* ---- server_conn.c ---- */
 
@@ -119,4 +152,6 @@ void server_conn_sweep(struct server_thread *thread, int64_t now_ms);
 struct server_conn *server_conn_of(h2o_req_t *req);
 /* Reads and discards from the connection for a moment after its refusal. */
 void server_conn_linger(struct server_conn *conn);
+/* Ends the connection from outside the library. */
+void server_conn_shut(const struct server_conn *conn);
 void server_conn_linger_end_all(struct server_thread *thread);

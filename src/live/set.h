@@ -25,6 +25,7 @@ struct live_app {
 	struct app_state state;
 	bool config_changed;
 	bool state_changed;
+	bool callbacks_changed; /* a callback of it was made, or changed its state */
 	bool pending_cancelled; /* the app was deleted: its waiting callbacks end as failed */
 	bool certificate_changed;
 	struct str certificate;	    /* PEM chain; empty: none any more */

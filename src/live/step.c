@@ -48,6 +48,7 @@ void step_add_callback(struct live_set *set, struct live_app *app, const struct 
 	};
 	app->state.callback_pending++;
 	app->state_changed = true;
+	app->callbacks_changed = true;
 	step_wake(app, WAKE_NEW);
 }
 
@@ -236,6 +237,7 @@ static void step_app_delete(struct live_set *set, struct live_app *app, struct c
 	}
 	app->exists = false;
 	app->pending_cancelled = true;
+	app->callbacks_changed = app->callbacks_changed || app->state.callback_pending > 0;
 	app->certificate_changed = false; /* goes with the app */
 	step_wake(app, WAKE_NOW);	  /* delivery forgets it, also if it was told to wait */
 	for (struct live_account *account = set->accounts; account; account = account->next)

@@ -49,6 +49,7 @@ void step_delivery_mark(struct live_set *set, struct live_app *app, struct comma
 	}
 	assert(set->mark_count < set->capacity);
 	set->marks[set->mark_count++] = result;
+	app->callbacks_changed = true;
 	if (result->mark != DELIVERY_RETRY && app->state.callback_pending > 0) { /* 0: a file that was tampered with */
 		app->state.callback_pending--;
 		app->state_changed = true;
@@ -123,6 +124,7 @@ void step_callback_replay(struct live_set *set, struct live_app *app, struct com
 		delivery->due_ms = command->origin.steady_ms;
 		app->state.callback_pending++;
 		app->state_changed = true;
+		app->callbacks_changed = true;
 		command->count++;
 		step_wake(app, WAKE_NOW);
 	}

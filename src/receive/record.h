@@ -81,6 +81,8 @@ struct record;
 /* Opens or makes the file (mode 0600) and locks it. Errors ERR_BUSY (another process has it), ERR_INVALID (not a record
  * of ours, or of a newer version), ERR_IO, ERR_FULL, ERR_INTERNAL (damaged). */
 MUST_CHECK int record_open(const char *path, struct record **record_out, struct error *err);
+/* Looks at a file that is there, and changes nothing. Errors ERR_INVALID, ERR_IO, as above. */
+MUST_CHECK int record_inspect(const char *path, struct error *err);
 /* Accepts NULL. */
 void record_close(struct record **record);
 

@@ -142,3 +142,10 @@ int record_note_insert(sqlite3 *db, sqlite3_stmt *statement, struct record_note 
 	note->id = sqlite3_last_insert_rowid(db);
 	return SQLITE_OK;
 }
+
+int record_inspect(const char *path, struct error *err)
+{
+	int64_t version;
+
+	return sqlite_inspect(path, &record_schema, &version, err);
+}

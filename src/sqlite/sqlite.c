@@ -216,6 +216,46 @@ int sqlite_check_schema(sqlite3 *db, const struct sqlite_schema *schema, int64_t
 	return 0;
 }
 
+/* "file:PATH?immutable=1" */
+static void sqlite_append_immutable(const char *path, struct buf *out)
+{
+	buf_append_c(out, "file:");
+	for (; *path; path++) {
+		if (*path == '?' || *path == '#' || *path == '%')
+			buf_printf(out, "%%%02x", (unsigned)(unsigned char)*path);
+		else
+			buf_append_char(out, *path);
+	}
+	buf_append_c(out, "?immutable=1");
+}
+
+/* Without a log nobody has the file open, or has written to it: all of it is in the file, which is then read as one that
+ * never changes. Any other way SQLite would make a log and its index beside it. */
+int sqlite_inspect(const char *path, const struct sqlite_schema *schema, int64_t *version_out, struct error *err)
+{
+	sqlite3 *db = NULL;
+	struct buf uri;
+	struct buf log;
+	int result;
+
+	if (access(path, R_OK))
+		return error_set_errno(err, errno, "reading %s", path);
+	buf_init(&uri, 3 * 4096);
+	buf_init(&log, 4096 + 8);
+	buf_printf(&log, "%s-wal", path);
+	sqlite_append_immutable(path, &uri);
+	if (access(buf_c(&log), F_OK))
+		result = sqlite_connect(buf_c(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &db, err);
+	else
+		result = sqlite_connect(path, SQLITE_OPEN_READONLY, &db, err);
+	if (result == 0)
+		result = sqlite_check_schema(db, schema, version_out, err);
+	(void)sqlite3_close(db); /* nothing is open in it */
+	buf_fini(&uri);
+	buf_fini(&log);
+	return result ? error_wrap(err, "%s", path) : 0;
+}
+
 int sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema, struct error *err)
 {
 	int64_t version;

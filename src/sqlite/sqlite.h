@@ -48,5 +48,9 @@ struct sqlite_schema {
  * anything that writes, which a file of another program must not suffer. */
 MUST_CHECK int sqlite_check_schema(sqlite3 *db, const struct sqlite_schema *schema, int64_t *version_out,
 				   struct error *err);
+/* The same for a file that is there, by its path, and without changing anything of it or beside it, also when nobody has it
+ * open. Errors as sqlite_check_schema's, ERR_IO. */
+MUST_CHECK int sqlite_inspect(const char *path, const struct sqlite_schema *schema, int64_t *version_out,
+			      struct error *err);
 /* Brings a new or older file to the current schema in one transaction per step. Errors as sqlite_check_schema's. */
 MUST_CHECK int sqlite_migrate(sqlite3 *db, const struct sqlite_schema *schema, struct error *err);

@@ -145,6 +145,20 @@ int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since
 	return 0;
 }
 
+int memory_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err)
+{
+	struct store_sample first; /* of those from the one before on */
+	size_t count;
+
+	if (memory_sample_list(base, number, time_ms, 1, &first, &count, err))
+		return -1;
+	if (count == 0 || first.minute_ms > time_ms)
+		return 0;
+	*sample_out = first;
+	return 1;
+}
+
 /* ---- the write side ---- */
 
 void memory_write_history(struct memory_store *store, const struct live_set *set)

@@ -90,9 +90,12 @@ int memory_audit_list(struct store_reader *base, struct arena *arena, uint32_t s
 		      size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
 int memory_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
 		       struct store_sample *samples_out, size_t *count_out, struct error *err);
+int memory_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err);
 
 int memory_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);
+int memory_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err);
 int memory_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t *count_out, struct error *err);
 int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err);

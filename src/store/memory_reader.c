@@ -5,12 +5,17 @@
 #include <search.h>
 
 struct memory_walk {
+	void (*each_line)(void *context, const struct store_app_line *line);
 	void (*each_app)(void *context, const struct store_app *app);
 	void *context;
 	struct arena *arena;
 	uint32_t number;
 	int64_t before_id;
 	bool visible_only;
+	bool oldest_first;
+	int64_t after_id;
+	struct str prefix;
+	struct str after;
 	size_t limit;
 	struct store_room *rooms;
 	size_t count;
@@ -34,6 +39,37 @@ static int memory_app_each(struct store_reader *base, void (*each)(void *context
 	(void)err; /* cannot fail */
 	pthread_rwlock_rdlock(&store->lock);
 	twalk_r(store->apps, memory_walk_apps, &walk);
+	pthread_rwlock_unlock(&store->lock);
+	return 0;
+}
+
+static void memory_walk_lines(const void *node, VISIT visit, void *context)
+{
+	const struct store_app *app = &(*(struct memory_app *const *)node)->row;
+	struct memory_walk *walk = context;
+
+	if (visit == postorder || visit == leaf)
+		walk->each_line(walk->context, &(struct store_app_line){
+						       .sdkappid = app->config.sdkappid,
+						       .room_count_max = app->config.room_count_max,
+						       .threshold_lowest = app->config.alert.thresholds[0],
+						       .pause = app->config.pause,
+						       .room_count = app->state.room_count,
+						       .callback_pending = app->state.callback_pending,
+						       .failures = app->state.endpoint.failures,
+					       });
+}
+
+static int memory_app_line_each(struct store_reader *base,
+				void (*each)(void *context, const struct store_app_line *line), void *context,
+				struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	struct memory_walk walk = {.each_line = each, .context = context};
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	twalk_r(store->apps, memory_walk_lines, &walk);
 	pthread_rwlock_unlock(&store->lock);
 	return 0;
 }
@@ -77,7 +113,8 @@ static int memory_room_get(struct store_reader *base, struct arena *arena, uint3
 	return room ? 1 : 0;
 }
 
-/* Keeps the `limit` rooms with the largest ids below before_id, largest first. */
+/* Keeps the `limit` rooms with the largest ids below before_id, largest first; or with the smallest above after_id,
+ * smallest first. */
 static void memory_walk_rooms(const void *node, VISIT visit, void *context)
 {
 	const struct memory_room *room = *(struct memory_room *const *)node;
@@ -87,9 +124,10 @@ static void memory_walk_rooms(const void *node, VISIT visit, void *context)
 	if ((visit != postorder && visit != leaf) || room->number != walk->number)
 		return;
 	walk->total++;
-	if (walk->limit == 0 || room->row.id >= walk->before_id || (walk->visible_only && !room->row.visible))
+	if (walk->limit == 0 || room->row.id >= walk->before_id || room->row.id <= walk->after_id ||
+	    (walk->visible_only && !room->row.visible))
 		return;
-	for (at = walk->count; at > 0 && walk->rooms[at - 1].id < room->row.id; at--)
+	for (at = walk->count; at > 0 && (walk->rooms[at - 1].id < room->row.id) != walk->oldest_first; at--)
 		if (at < walk->limit)
 			walk->rooms[at] = walk->rooms[at - 1];
 	if (at >= walk->limit)
@@ -117,6 +155,70 @@ static int memory_room_list(struct store_reader *base, struct arena *arena, uint
 	pthread_rwlock_unlock(&store->lock);
 	*count_out = walk.count;
 	return 0;
+}
+
+static int memory_room_list_oldest(struct store_reader *base, struct arena *arena, uint32_t number, int64_t after_id,
+				   size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	struct memory_walk walk = {.arena = arena,
+				   .number = number,
+				   .before_id = INT64_MAX,
+				   .after_id = after_id,
+				   .oldest_first = true,
+				   .limit = limit,
+				   .rooms = rooms_out};
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	twalk_r(store->rooms, memory_walk_rooms, &walk);
+	pthread_rwlock_unlock(&store->lock);
+	*count_out = walk.count;
+	return 0;
+}
+
+/* The tree is in the order of names. */
+static void memory_walk_named(const void *node, VISIT visit, void *context)
+{
+	const struct memory_room *room = *(struct memory_room *const *)node;
+	struct memory_walk *walk = context;
+
+	if ((visit == postorder || visit == leaf) && room->number == walk->number && walk->count < walk->limit &&
+	    str_starts_with(room->row.room_id, walk->prefix) && str_compare(room->row.room_id, walk->after) > 0)
+		walk->rooms[walk->count++] = memory_copy_room(walk->arena, &room->row);
+}
+
+static int memory_room_list_named(struct store_reader *base, struct arena *arena, uint32_t number, struct str prefix,
+				  struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+				  struct error *err)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+	struct memory_walk walk = {
+		.arena = arena, .number = number, .prefix = prefix, .after = after, .limit = limit, .rooms = rooms_out};
+
+	(void)err; /* cannot fail */
+	pthread_rwlock_rdlock(&store->lock);
+	twalk_r(store->rooms, memory_walk_named, &walk);
+	pthread_rwlock_unlock(&store->lock);
+	*count_out = walk.count;
+	return 0;
+}
+
+static int memory_room_owner_each(struct store_reader *base, uint32_t number, size_t limit,
+				  void (*each)(void *context, struct str owner), void *context, struct error *err)
+{
+	struct store_room *rooms = mem_zalloc((limit + 1) * sizeof(*rooms));
+	struct arena arena;
+	size_t count;
+	int result;
+
+	arena_init(&arena, 16384);
+	result = memory_room_list(base, &arena, number, INT64_MAX, false, limit, rooms, &count, err);
+	for (size_t i = 0; result == 0 && i < count; i++)
+		each(context, rooms[i].owner);
+	arena_fini(&arena);
+	mem_free(rooms);
+	return result;
 }
 
 struct memory_item_walk {
@@ -210,14 +312,19 @@ static void memory_reader_close(struct store_reader *base)
 static const struct store_reader_ops memory_reader_ops = {
 	.close = memory_reader_close,
 	.app_each = memory_app_each,
+	.app_line_each = memory_app_line_each,
 	.app_get = memory_app_get,
 	.room_get = memory_room_get,
 	.room_list = memory_room_list,
+	.room_list_oldest = memory_room_list_oldest,
+	.room_list_named = memory_room_list_named,
+	.room_owner_each = memory_room_owner_each,
 	.room_items = memory_room_items,
 	.account_get = memory_account_get,
 	.room_count = memory_room_count,
 	.waiting_each = memory_waiting_each,
 	.waiting_count = memory_waiting_count,
+	.waiting_oldest = memory_waiting_oldest,
 	.callback_next = memory_callback_next,
 	.callback_due = memory_callback_due,
 	.callback_get = memory_callback_get,
@@ -225,6 +332,7 @@ static const struct store_reader_ops memory_reader_ops = {
 	.callback_list = memory_callback_list,
 	.audit_list = memory_audit_list,
 	.sample_list = memory_sample_list,
+	.sample_at = memory_sample_at,
 	.certificate_get = memory_certificate_get,
 };
 

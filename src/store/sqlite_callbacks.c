@@ -109,6 +109,53 @@ int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, u
 	return sqlite_query_end(base, statement, rc, err);
 }
 
+/* The first number that a statement gives for one number. Returns 1, 0 when it gives no row, -1. */
+static int sqlite_first(struct store_reader *base, enum sqlite_read_statement which, int64_t key, int64_t *value_out,
+			struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, which, 1, &key);
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW)
+		*value_out = sqlite3_column_int64(statement, 0);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
+/* Ids rise with events. A callback that is delivered between the statements still has its event. */
+static int sqlite_waiting_oldest_of(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out,
+				    struct error *err)
+{
+	sqlite3_stmt *statement =
+		sqlite_query(base, SQL_CALLBACK_DUE, 2, (const int64_t[]){sdkappid, STORE_OLDEST_SCAN_MAX});
+	int64_t oldest = INT64_MAX;
+	int64_t untried = INT64_MAX;
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+		if (sqlite3_column_int64(statement, 0) < oldest)
+			oldest = sqlite3_column_int64(statement, 0);
+	if (sqlite_query_end(base, statement, rc, err) ||
+	    sqlite_first(base, SQL_WAITING_NEVER_TRIED, sdkappid, &untried, err) < 0)
+		return -1;
+	if (untried < oldest)
+		oldest = untried;
+	return oldest == INT64_MAX ? 0 : sqlite_first(base, SQL_CALLBACK_EVENT, oldest, event_ms_out, err);
+}
+
+int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+{
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (sdkappid)
+		return sqlite_waiting_oldest_of(base, sdkappid, event_ms_out, err);
+	statement = sqlite_query(base, SQL_WAITING_OLDEST, 0, NULL);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*event_ms_out = sqlite3_column_int64(statement, 0);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
+}
+
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			 struct store_callback *callback_out, struct error *err)
 {

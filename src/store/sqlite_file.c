@@ -49,6 +49,16 @@ int store_sqlite_look(const char *path, struct store_reader **reader_out, struct
 	return error_wrap(err, "store %s", path);
 }
 
+int store_sqlite_inspect(const char *path, unsigned *steps_out, struct error *err)
+{
+	int64_t version;
+
+	if (sqlite_inspect(path, &sqlite_store_schema, &version, err))
+		return error_wrap(err, "store");
+	*steps_out = (unsigned)(sqlite_store_schema.step_count - (size_t)version);
+	return 0;
+}
+
 int store_sqlite_verify(const char *path, char *finding, size_t size, struct error *err)
 {
 	sqlite3_stmt *statement = NULL;

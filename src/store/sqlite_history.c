@@ -75,31 +75,53 @@ int sqlite_audit_list(struct store_reader *base, struct arena *arena, uint32_t s
 	return 0;
 }
 
+/* The row of a sample. Returns 0, or -1 when it holds what this program never writes. */
+static int sqlite_read_sample(sqlite3_stmt *statement, uint32_t number, struct store_sample *sample_out,
+			      struct error *err)
+{
+	static const struct sqlite_bounds bounds[] = {
+		{0, 0, INT64_MAX}, {1, 0, INT64_MAX}, {2, 0, INT64_MAX}, {3, 0, APP_ROOM_COUNT_MAX_LIMIT}};
+
+	if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds)))
+		return error_set(err, ERR_INTERNAL, "a sample of app number %u holds values out of bounds", number);
+	*sample_out = (struct store_sample){
+		.minute_ms = sqlite3_column_int64(statement, 0),
+		.room_count = (uint64_t)sqlite3_column_int64(statement, 1),
+		.room_count_highest = (uint64_t)sqlite3_column_int64(statement, 2),
+		.room_count_max = (uint32_t)sqlite3_column_int64(statement, 3),
+	};
+	return 0;
+}
+
 int sqlite_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
 		       struct store_sample *samples_out, size_t *count_out, struct error *err)
 {
 	sqlite3_stmt *statement =
 		sqlite_query(base, SQL_SAMPLE_LIST, 3, (const int64_t[]){number, since_ms, (int64_t)limit});
-	static const struct sqlite_bounds bounds[] = {
-		{0, 0, INT64_MAX}, {1, 0, INT64_MAX}, {2, 0, INT64_MAX}, {3, 0, APP_ROOM_COUNT_MAX_LIMIT}};
 	size_t count = 0;
 	int rc;
 
 	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
-		if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds))) {
+		if (sqlite_read_sample(statement, number, &samples_out[count++], err)) {
 			(void)sqlite3_reset(statement); /* the error to tell is the row's */
-			return error_set(err, ERR_INTERNAL, "a sample of app number %u holds values out of bounds",
-					 number);
+			return -1;
 		}
-		samples_out[count++] = (struct store_sample){
-			.minute_ms = sqlite3_column_int64(statement, 0),
-			.room_count = (uint64_t)sqlite3_column_int64(statement, 1),
-			.room_count_highest = (uint64_t)sqlite3_column_int64(statement, 2),
-			.room_count_max = (uint32_t)sqlite3_column_int64(statement, 3),
-		};
 	}
 	if (sqlite_query_end(base, statement, rc, err))
 		return -1;
 	*count_out = count;
 	return 0;
+}
+
+int sqlite_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err)
+{
+	sqlite3_stmt *statement = sqlite_query(base, SQL_SAMPLE_AT, 2, (const int64_t[]){number, time_ms});
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW && sqlite_read_sample(statement, number, sample_out, err)) {
+		(void)sqlite3_reset(statement); /* the error to tell is the row's */
+		return -1;
+	}
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
 }

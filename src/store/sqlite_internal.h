@@ -121,6 +121,7 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 	X(SQL_SAMPLE_DROP, "DELETE FROM samples WHERE number = ?1 AND minute_ms < (SELECT max(minute_ms) "             \
 			   "FROM samples WHERE number = ?1 AND minute_ms < ?2)")                                       \
 	X(SQL_SAMPLES_DELETE, "DELETE FROM samples WHERE number = ?1")                                                 \
+	X(SQL_PROBE, "INSERT INTO meta VALUES ('probe', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1")               \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
 #define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
@@ -165,24 +166,31 @@ int sqlite_prune_look(struct sqlite_writer *writer, const struct store_retention
 		      struct sqlite_prune *prune);
 int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *prune);
 
-/* ---- readers (sqlite_reader.c, of callbacks sqlite_callbacks.c) ---- */
+/* ---- readers (sqlite_reader.c and the files named below) ---- */
 
 #define SQLITE_CALLBACK_SELECT                                                                                         \
 	"SELECT id, sdkappid, command, threshold, platform, client_ip, body, event_ms, state, attempts, due_ms, "      \
 	"attempt_ms, http_status, error, ifnull(base_ms, event_ms), base_attempts, replays, log FROM callbacks "
 #define SQLITE_AUDIT_SELECT "SELECT id, sdkappid, time_ms, actor, client_ip, action, detail FROM audit "
+#define SQLITE_ROOM_SELECT "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "
 #define SQLITE_CALLBACK_LOOK "SELECT id, state, event_ms FROM callbacks "
 
 #define SQLITE_READ_STATEMENTS(X)                                                                                      \
 	X(SQL_APP_EACH, SQLITE_APP_SELECT " ORDER BY a.sdkappid")                                                      \
+	X(SQL_APP_LINE_EACH, /* thresholds begin with the lowest */                                                    \
+	  "SELECT a.sdkappid, a.room_count_max, CAST(a.thresholds AS INTEGER), a.pause, s.room_count, "                \
+	  "s.callback_pending, s.failures FROM apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid "               \
+	  "ORDER BY a.sdkappid")                                                                                       \
 	X(SQL_APP_GET, SQLITE_APP_SELECT " WHERE a.sdkappid = ?1")                                                     \
-	X(SQL_ROOM_GET,                                                                                                \
-	  "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE number = ?1 AND room_id = ?2")         \
-	X(SQL_ROOM_LIST, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms WHERE id > ?1 AND id < ?2 "   \
-			 "ORDER BY id DESC LIMIT ?3")                                                                  \
-	X(SQL_ROOM_LIST_VISIBLE, "SELECT id, room_id, owner, create_ms, visible, info FROM rooms "                     \
-				 "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                 \
-				 "ORDER BY id DESC LIMIT ?3")                                                          \
+	X(SQL_ROOM_GET, SQLITE_ROOM_SELECT "WHERE number = ?1 AND room_id = ?2")                                       \
+	X(SQL_ROOM_LIST, SQLITE_ROOM_SELECT "WHERE id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")                     \
+	X(SQL_ROOM_LIST_OLDEST, SQLITE_ROOM_SELECT "WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?3")                   \
+	X(SQL_ROOM_LIST_NAMED, SQLITE_ROOM_SELECT "INDEXED BY rooms_by_name WHERE number = ?1 AND room_id >= ?3 "      \
+						  "AND room_id != ?4 AND room_id < ?5 ORDER BY room_id LIMIT ?2")      \
+	X(SQL_ROOM_OWNERS, "SELECT owner FROM rooms WHERE id > ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")              \
+	X(SQL_ROOM_LIST_VISIBLE,                                                                                       \
+	  SQLITE_ROOM_SELECT "INDEXED BY rooms_visible WHERE visible = 1 AND id > ?1 AND id < ?2 "                     \
+			     "ORDER BY id DESC LIMIT ?3")                                                              \
 	X(SQL_ACCOUNT_GET, SQLITE_ACCOUNT_SELECT)                                                                      \
 	X(SQL_ROOM_ITEMS, SQLITE_ITEMS_SELECT " LIMIT ?3")                                                             \
 	X(SQL_ROOM_COUNT, "SELECT count(*) FROM rooms WHERE number = ?1")                                              \
@@ -192,6 +200,8 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	X(SQL_SAMPLE_LIST, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "            \
 			   "WHERE number = ?1 AND minute_ms >= ifnull((SELECT max(minute_ms) FROM samples "            \
 			   "WHERE number = ?1 AND minute_ms <= ?2), ?2) ORDER BY minute_ms LIMIT ?3")                  \
+	X(SQL_SAMPLE_AT, "SELECT minute_ms, room_count, room_count_highest, room_count_max FROM samples "              \
+			 "WHERE number = ?1 AND minute_ms <= ?2 ORDER BY minute_ms DESC LIMIT 1")                      \
 	X(SQL_CERTIFICATE_GET, "SELECT chain, key FROM certificates WHERE sdkappid = ?1")                              \
 	X(SQL_WAITING_EACH, /* from one app's first to the next app's first, whatever lies between */                  \
 	  "WITH RECURSIVE waiting (sdkappid) AS ("                                                                     \
@@ -201,6 +211,12 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	  "SELECT w.sdkappid, ifnull(s.failures, 0) FROM waiting w LEFT JOIN app_state s "                             \
 	  "ON s.sdkappid = w.sdkappid WHERE w.sdkappid NOT NULL")                                                      \
 	X(SQL_WAITING_COUNT, "SELECT count(*) FROM callbacks WHERE state = 0 AND sdkappid = ?1")                       \
+	X(SQL_WAITING_NEVER_TRIED, "SELECT id FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 "        \
+				   "ORDER BY id LIMIT 1")                                                              \
+	X(SQL_CALLBACK_EVENT, "SELECT event_ms FROM callbacks WHERE id = ?1")                                          \
+	X(SQL_WAITING_OLDEST,                                                                                          \
+	  "SELECT event_ms FROM callbacks INDEXED BY callbacks_oldest WHERE state = 0 AND event_ms >= 0 "              \
+	  "ORDER BY event_ms LIMIT 1")                                                                                 \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \
@@ -232,12 +248,31 @@ sqlite3_stmt *sqlite_query(struct store_reader *base, enum sqlite_read_statement
 /* Ends a query: rc is the last step's result. Returns 0, or -1. */
 MUST_CHECK int sqlite_query_end(struct store_reader *base, sqlite3_stmt *statement, int rc, struct error *err);
 
+/* sqlite_rooms.c */
+int sqlite_room_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str room_id,
+		    struct store_room *room_out, struct error *err);
+int sqlite_room_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
+		     bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
+		     struct error *err);
+int sqlite_room_list_oldest(struct store_reader *base, struct arena *arena, uint32_t number, int64_t after_id,
+			    size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err);
+int sqlite_room_list_named(struct store_reader *base, struct arena *arena, uint32_t number, struct str prefix,
+			   struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			   struct error *err);
+int sqlite_room_owner_each(struct store_reader *base, uint32_t number, size_t limit,
+			   void (*each)(void *context, struct str owner), void *context, struct error *err);
+int sqlite_room_items(struct store_reader *base, struct arena *arena, int64_t room, enum item_kind kind, size_t limit,
+		      struct store_item *items_out, size_t *count_out, struct error *err);
+
 /* sqlite_history.c */
 int sqlite_audit_list(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t before_id,
 		      size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
 int sqlite_sample_list(struct store_reader *base, uint32_t number, int64_t since_ms, size_t limit,
 		       struct store_sample *samples_out, size_t *count_out, struct error *err);
+int sqlite_sample_at(struct store_reader *base, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		     struct error *err);
 
+int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err);
 int sqlite_waiting_each(struct store_reader *base, void (*each)(void *context, uint32_t sdkappid, uint32_t failures),
 			void *context, struct error *err);
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,

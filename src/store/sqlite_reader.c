@@ -1,5 +1,6 @@
 /* Read-only views of the SQLite store: one connection each, statements prepared once. Every read is one statement, or
- * others while that one has not ended, so it sees one committed state. Reads of callbacks stand in sqlite_callbacks.c. */
+ * others while that one has not ended, so it sees one committed state. Reads of rooms stand in sqlite_rooms.c,
+ * of callbacks in sqlite_callbacks.c. */
 #include "base/mem.h"
 #include "store/sqlite_internal.h"
 
@@ -46,6 +47,43 @@ static int sqlite_app_each(struct store_reader *base, void (*each)(void *context
 	return sqlite_query_end(base, statement, rc, err);
 }
 
+static int sqlite_app_line_each(struct store_reader *base,
+				void (*each)(void *context, const struct store_app_line *line), void *context,
+				struct error *err)
+{
+	static const struct sqlite_bounds bounds[] = {
+		{0, 1, HW_SDKAPPID_MAX},
+		{1, 0, APP_ROOM_COUNT_MAX_LIMIT},
+		{2, 1, 100},
+		{3, 0, APP_PAUSE_COUNT - 1},
+		{4, 0, INT64_MAX},
+		{5, 0, INT64_MAX},
+		{6, 0, UINT32_MAX},
+	};
+	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_LINE_EACH, 0, NULL);
+	int rc;
+
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		int64_t sdkappid = sqlite3_column_int64(statement, 0);
+
+		if (!sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds))) {
+			(void)sqlite3_reset(statement); /* the error to tell is the row's */
+			return error_set(err, ERR_INTERNAL, "the row of app %lld holds values out of bounds",
+					 (long long)sdkappid);
+		}
+		each(context, &(struct store_app_line){
+				      .sdkappid = (uint32_t)sdkappid,
+				      .room_count_max = (uint32_t)sqlite3_column_int64(statement, 1),
+				      .threshold_lowest = (uint8_t)sqlite3_column_int(statement, 2),
+				      .pause = (enum app_pause)sqlite3_column_int(statement, 3),
+				      .room_count = (uint64_t)sqlite3_column_int64(statement, 4),
+				      .callback_pending = (uint64_t)sqlite3_column_int64(statement, 5),
+				      .failures = (uint32_t)sqlite3_column_int64(statement, 6),
+			      });
+	}
+	return sqlite_query_end(base, statement, rc, err);
+}
+
 static int sqlite_app_get(struct store_reader *base, uint32_t sdkappid, struct store_app *app_out, struct error *err)
 {
 	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_GET, 1, (const int64_t[]){sdkappid});
@@ -56,80 +94,6 @@ static int sqlite_app_get(struct store_reader *base, uint32_t sdkappid, struct s
 		return -1;
 	}
 	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
-}
-
-static struct store_room sqlite_read_room(sqlite3_stmt *statement, struct arena *arena)
-{
-	return (struct store_room){
-		.id = sqlite3_column_int64(statement, 0),
-		.room_id = arena_dup(arena, sqlite_column_str(statement, 1)),
-		.owner = arena_dup(arena, sqlite_column_str(statement, 2)),
-		.create_ms = sqlite3_column_int64(statement, 3),
-		.visible = sqlite3_column_int(statement, 4) != 0,
-		.info = arena_dup(arena, sqlite_column_str(statement, 5)),
-	};
-}
-
-static int sqlite_room_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str room_id,
-			   struct store_room *room_out, struct error *err)
-{
-	sqlite3_stmt *statement = sqlite_query(base, SQL_ROOM_GET, 1, (const int64_t[]){number});
-	int rc;
-
-	sqlite_bind_str(statement, 2, room_id);
-	rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		*room_out = sqlite_read_room(statement, arena);
-	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
-}
-
-/* Bounds of an app's ids, both excluded. */
-static int64_t sqlite_id_floor(uint32_t number)
-{
-	return app_id_make(number, 0);
-}
-
-static int64_t sqlite_id_ceiling(uint32_t number, int64_t before_id)
-{
-	int64_t end = sqlite_id_floor(number) + (INT64_C(1) << APP_ID_SEQUENCE_BITS);
-
-	return before_id < end ? before_id : end;
-}
-
-static int sqlite_room_list(struct store_reader *base, struct arena *arena, uint32_t number, int64_t before_id,
-			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
-			    struct error *err)
-{
-	sqlite3_stmt *statement = sqlite_query(
-		base, visible_only ? SQL_ROOM_LIST_VISIBLE : SQL_ROOM_LIST, 3,
-		(const int64_t[]){sqlite_id_floor(number), sqlite_id_ceiling(number, before_id), (int64_t)limit});
-	size_t count = 0;
-	int rc;
-
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		rooms_out[count++] = sqlite_read_room(statement, arena);
-	if (sqlite_query_end(base, statement, rc, err))
-		return -1;
-	*count_out = count;
-	return 0;
-}
-
-static int sqlite_room_items(struct store_reader *base, struct arena *arena, int64_t room, enum item_kind kind,
-			     size_t limit, struct store_item *items_out, size_t *count_out, struct error *err)
-{
-	sqlite3_stmt *statement =
-		sqlite_query(base, SQL_ROOM_ITEMS, 3, (const int64_t[]){room, (int64_t)kind, (int64_t)limit});
-	size_t count = 0;
-	int rc;
-
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW)
-		items_out[count++] = (struct store_item){.name = arena_dup(arena, sqlite_column_str(statement, 0)),
-							 .value = arena_dup(arena, sqlite_column_str(statement, 1)),
-							 .until_s = sqlite3_column_int64(statement, 2)};
-	if (sqlite_query_end(base, statement, rc, err))
-		return -1;
-	*count_out = count;
-	return 0;
 }
 
 static int sqlite_account_get(struct store_reader *base, struct arena *arena, uint32_t number, struct str name,
@@ -205,14 +169,19 @@ static void sqlite_reader_close(struct store_reader *base)
 static const struct store_reader_ops sqlite_reader_ops = {
 	.close = sqlite_reader_close,
 	.app_each = sqlite_app_each,
+	.app_line_each = sqlite_app_line_each,
 	.app_get = sqlite_app_get,
 	.room_get = sqlite_room_get,
 	.room_list = sqlite_room_list,
+	.room_list_oldest = sqlite_room_list_oldest,
+	.room_list_named = sqlite_room_list_named,
+	.room_owner_each = sqlite_room_owner_each,
 	.room_items = sqlite_room_items,
 	.account_get = sqlite_account_get,
 	.room_count = sqlite_room_count,
 	.waiting_each = sqlite_waiting_each,
 	.waiting_count = sqlite_waiting_count,
+	.waiting_oldest = sqlite_waiting_oldest,
 	.callback_next = sqlite_callback_next,
 	.callback_due = sqlite_callback_due,
 	.callback_get = sqlite_callback_get,
@@ -220,6 +189,7 @@ static const struct store_reader_ops sqlite_reader_ops = {
 	.callback_list = sqlite_callback_list,
 	.audit_list = sqlite_audit_list,
 	.sample_list = sqlite_sample_list,
+	.sample_at = sqlite_sample_at,
 	.certificate_get = sqlite_certificate_get,
 };
 

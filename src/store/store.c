@@ -36,6 +36,11 @@ int store_clip_due(struct store *store, int64_t latest_ms, struct error *err)
 	return store->ops->clip_due(store, latest_ms, err);
 }
 
+int store_probe(struct store *store, struct error *err)
+{
+	return store->ops->probe(store, err);
+}
+
 uint64_t store_id(const struct store *store)
 {
 	return store->id;
@@ -71,6 +76,12 @@ int store_app_each(struct store_reader *reader, void (*each)(void *context, cons
 	return reader->ops->app_each(reader, each, context, err);
 }
 
+int store_app_line_each(struct store_reader *reader, void (*each)(void *context, const struct store_app_line *line),
+			void *context, struct error *err)
+{
+	return reader->ops->app_line_each(reader, each, context, err);
+}
+
 int store_app_get(struct store_reader *reader, uint32_t sdkappid, struct store_app *app_out, struct error *err)
 {
 	return reader->ops->app_get(reader, sdkappid, app_out, err);
@@ -86,6 +97,26 @@ int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t n
 		    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
 {
 	return reader->ops->room_list(reader, arena, number, before_id, visible_only, limit, rooms_out, count_out, err);
+}
+
+int store_room_list_oldest(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t after_id,
+			   size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
+{
+	return reader->ops->room_list_oldest(reader, arena, number, after_id, limit, rooms_out, count_out, err);
+}
+
+int store_room_list_named(struct store_reader *reader, struct arena *arena, uint32_t number, struct str prefix,
+			  struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			  struct error *err)
+{
+	assert(prefix.len <= HW_ROOM_ID_BYTES_MAX);
+	return reader->ops->room_list_named(reader, arena, number, prefix, after, limit, rooms_out, count_out, err);
+}
+
+int store_room_owner_each(struct store_reader *reader, uint32_t number, size_t limit,
+			  void (*each)(void *context, struct str owner), void *context, struct error *err)
+{
+	return reader->ops->room_owner_each(reader, number, limit, each, context, err);
 }
 
 int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind, size_t limit,
@@ -114,6 +145,11 @@ int store_waiting_each(struct store_reader *reader, void (*each)(void *context, 
 int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err)
 {
 	return reader->ops->waiting_count(reader, sdkappid, count_out, err);
+}
+
+int store_waiting_oldest(struct store_reader *reader, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+{
+	return reader->ops->waiting_oldest(reader, sdkappid, event_ms_out, err);
 }
 
 int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
@@ -158,6 +194,12 @@ int store_sample_list(struct store_reader *reader, uint32_t number, int64_t sinc
 		      struct store_sample *samples_out, size_t *count_out, struct error *err)
 {
 	return reader->ops->sample_list(reader, number, since_ms, limit, samples_out, count_out, err);
+}
+
+int store_sample_at(struct store_reader *reader, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+		    struct error *err)
+{
+	return reader->ops->sample_at(reader, number, time_ms, sample_out, err);
 }
 
 int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, struct str *chain_out,

@@ -14,6 +14,17 @@ struct store_app {
 	struct app_state state;
 };
 
+/* The little of an app by which some are chosen out of many. */
+struct store_app_line {
+	uint32_t sdkappid;
+	uint32_t room_count_max;
+	uint8_t threshold_lowest; /* percent */
+	enum app_pause pause;
+	uint64_t room_count;
+	uint64_t callback_pending;
+	uint32_t failures; /* its endpoint's */
+};
+
 struct store_room {
 	int64_t id;
 	struct str room_id;
@@ -126,6 +137,9 @@ MUST_CHECK int store_clip_due(struct store *store, int64_t latest_ms, struct err
  * Returns 1 when the round goes on, 0 at its end, or -1 with an error as store_commit's and the cursor as it was. */
 MUST_CHECK int store_prune(struct store *store, const struct store_retention *retention, int64_t *cursor,
 			   size_t *removed_out, struct error *err);
+/* Writes something small, durably, and nothing that matters: can the store be written? Between two batches. Returns 0, or -1
+ * with an error as store_commit's. */
+MUST_CHECK int store_probe(struct store *store, struct error *err);
 /* Random, made once per store: with a callback's id it names an event for ever. */
 uint64_t store_id(const struct store *store);
 #define STORE_SECRET_BYTES 32
@@ -143,6 +157,10 @@ void store_reader_close(struct store_reader **reader);
 /* Calls `each` for every app, by SDKAppID; the value is valid during the call. */
 MUST_CHECK int store_app_each(struct store_reader *reader, void (*each)(void *context, const struct store_app *app),
 			      void *context, struct error *err);
+/* The same with little of each app: some microseconds an app. */
+MUST_CHECK int store_app_line_each(struct store_reader *reader,
+				   void (*each)(void *context, const struct store_app_line *line), void *context,
+				   struct error *err);
 /* Returns 1 with the app, 0 when there is none, -1. */
 MUST_CHECK int store_app_get(struct store_reader *reader, uint32_t sdkappid, struct store_app *app_out,
 			     struct error *err);
@@ -153,6 +171,18 @@ MUST_CHECK int store_room_get(struct store_reader *reader, struct arena *arena, 
 MUST_CHECK int store_room_list(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			       bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			       struct error *err);
+/* Rooms with an id above `after_id` (0 for the first page), oldest first, at most `limit`. */
+MUST_CHECK int store_room_list_oldest(struct store_reader *reader, struct arena *arena, uint32_t number,
+				      int64_t after_id, size_t limit, struct store_room *rooms_out, size_t *count_out,
+				      struct error *err);
+/* Rooms whose RoomId begins with `prefix` (printable ASCII, at most HW_ROOM_ID_BYTES_MAX) and is above `after` ("" for
+ * the first page), by RoomId, at most `limit`. */
+MUST_CHECK int store_room_list_named(struct store_reader *reader, struct arena *arena, uint32_t number,
+				     struct str prefix, struct str after, size_t limit, struct store_room *rooms_out,
+				     size_t *count_out, struct error *err);
+/* Calls `each` with the owners of the newest rooms, newest first, at most `limit`; the text is valid during the call. */
+MUST_CHECK int store_room_owner_each(struct store_reader *reader, uint32_t number, size_t limit,
+				     void (*each)(void *context, struct str owner), void *context, struct error *err);
 /* The items of this kind that the room with this id keeps, by name, those that are over too, at most `limit`
  * (item_count_max is always enough). */
 MUST_CHECK int store_room_items(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
@@ -170,6 +200,12 @@ MUST_CHECK int store_waiting_each(struct store_reader *reader,
 /* Counts the app's waiting callbacks, for checks against the counter. Cost grows with their number. */
 MUST_CHECK int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out,
 				   struct error *err);
+#define STORE_OLDEST_SCAN_MAX 5000
+/* When the event of the app's oldest waiting callback was; with sdkappid 0, of the oldest of all apps. Returns 1, 0 when
+ * none waits, -1. Of one app's that have a due_ms it looks at the first STORE_OLDEST_SCAN_MAX that are due; of all apps
+ * at one row. */
+MUST_CHECK int store_waiting_oldest(struct store_reader *reader, uint32_t sdkappid, int64_t *event_ms_out,
+				    struct error *err);
 /* The app's first waiting callback with due_ms 0 and an id above `after_id`. Returns 1 with it (text in the arena, log
  * included), 0 when there is none, -1. */
 MUST_CHECK int store_callback_next(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
@@ -199,6 +235,9 @@ MUST_CHECK int store_audit_list(struct store_reader *reader, struct arena *arena
  * time, at most `limit`. `number` is the app's. */
 MUST_CHECK int store_sample_list(struct store_reader *reader, uint32_t number, int64_t since_ms, size_t limit,
 				 struct store_sample *samples_out, size_t *count_out, struct error *err);
+/* The app's last sample of a minute that began at `time_ms` or before. Returns 1, 0 when there is none, -1. */
+MUST_CHECK int store_sample_at(struct store_reader *reader, uint32_t number, int64_t time_ms,
+			       struct store_sample *sample_out, struct error *err);
 /* Returns 1 with the app's client certificate and its key (in the arena), 0 when it has none, -1. */
 MUST_CHECK int store_certificate_get(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
 				     struct str *chain_out, struct str *key_out, struct error *err);
@@ -223,6 +262,9 @@ MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, str
 /* A reader that sees the moment of its opening, however long it is used; the server's log cannot be emptied meanwhile. No
  * store is opened: close it with store_reader_close. Errors ERR_INVALID (not ours, another schema version), ERR_IO. */
 MUST_CHECK int store_sqlite_look(const char *path, struct store_reader **reader_out, struct error *err);
+/* Looks without changing anything, also at a file of an older version, and at one that nobody has open: how many schema
+ * steps a start would take to bring it forward. Errors ERR_INVALID (not ours, newer), ERR_IO. */
+MUST_CHECK int store_sqlite_inspect(const char *path, unsigned *steps_out, struct error *err);
 /* Looks at every page. Returns 1 when all is sound, 0 with a sentence in `finding` when not, -1. */
 MUST_CHECK int store_sqlite_verify(const char *path, char *finding, size_t size, struct error *err);
 /* Copies one moment of the file to `to`, which must not exist: mode 0600, whole or not there, synced. With `new_id` the

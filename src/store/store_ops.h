@@ -10,6 +10,7 @@ struct store_ops {
 	int (*prune)(struct store *store, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
 		     struct error *err);
 	int (*clip_due)(struct store *store, int64_t latest_ms, struct error *err);
+	int (*probe)(struct store *store, struct error *err);
 	void (*close)(struct store *store);
 	int (*reader_open)(struct store *store, struct store_reader **reader_out, struct error *err);
 };
@@ -18,12 +19,22 @@ struct store_reader_ops {
 	void (*close)(struct store_reader *reader);
 	int (*app_each)(struct store_reader *reader, void (*each)(void *context, const struct store_app *app),
 			void *context, struct error *err);
+	int (*app_line_each)(struct store_reader *reader,
+			     void (*each)(void *context, const struct store_app_line *line), void *context,
+			     struct error *err);
 	int (*app_get)(struct store_reader *reader, uint32_t sdkappid, struct store_app *app_out, struct error *err);
 	int (*room_get)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str room_id,
 			struct store_room *room_out, struct error *err);
 	int (*room_list)(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t before_id,
 			 bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			 struct error *err);
+	int (*room_list_oldest)(struct store_reader *reader, struct arena *arena, uint32_t number, int64_t after_id,
+				size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err);
+	int (*room_list_named)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str prefix,
+			       struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
+			       struct error *err);
+	int (*room_owner_each)(struct store_reader *reader, uint32_t number, size_t limit,
+			       void (*each)(void *context, struct str owner), void *context, struct error *err);
 	int (*room_items)(struct store_reader *reader, struct arena *arena, int64_t room, enum item_kind kind,
 			  size_t limit, struct store_item *items_out, size_t *count_out, struct error *err);
 	int (*account_get)(struct store_reader *reader, struct arena *arena, uint32_t number, struct str name,
@@ -33,6 +44,7 @@ struct store_reader_ops {
 			    void (*each)(void *context, uint32_t sdkappid, uint32_t failures), void *context,
 			    struct error *err);
 	int (*waiting_count)(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out, struct error *err);
+	int (*waiting_oldest)(struct store_reader *reader, uint32_t sdkappid, int64_t *event_ms_out, struct error *err);
 	int (*callback_next)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid, int64_t after_id,
 			     struct store_callback *callback_out, struct error *err);
 	int (*callback_due)(struct store_reader *reader, uint32_t sdkappid, size_t limit, struct store_due *due_out,
@@ -49,6 +61,8 @@ struct store_reader_ops {
 			  size_t limit, struct store_audit *audits_out, size_t *count_out, struct error *err);
 	int (*sample_list)(struct store_reader *reader, uint32_t number, int64_t since_ms, size_t limit,
 			   struct store_sample *samples_out, size_t *count_out, struct error *err);
+	int (*sample_at)(struct store_reader *reader, uint32_t number, int64_t time_ms, struct store_sample *sample_out,
+			 struct error *err);
 	int (*certificate_get)(struct store_reader *reader, struct arena *arena, uint32_t sdkappid,
 			       struct str *chain_out, struct str *key_out, struct error *err);
 };

@@ -466,13 +466,6 @@ def test_settings_from_file_environment_and_flag_in_their_order(tmp_path):
     assert run("serve", "--check", "--log-level", "info", env={**env, "HIGHWATER_LOG_LEVEL": "loud"}).returncode == DONE
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_settings_can_be_printed(service):
-    ended = run(service, "--print-settings")
-    assert ended.returncode == DONE
-    assert "http.listen" in ended.stdout and "|" in ended.stdout
-
-
 @pytest.mark.parametrize("sdkappids", [None, "", "x", "0", "1,,2", "1400000001,", "4294967296", ",".join(map(str, range(1, 1002)))])
 def test_receive_needs_its_sdkappids(tmp_path, sdkappids):
     arguments = [] if sdkappids is None else ["--receive-sdkappids", sdkappids]

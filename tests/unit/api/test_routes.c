@@ -77,6 +77,7 @@ static const struct {
 	{MANAGE "callback_pause", API_MANAGE, RATE_NONE},
 	{MANAGE "callback_resume", API_MANAGE, RATE_NONE},
 	{MANAGE "callback_test", API_MANAGE, RATE_NONE},
+	{MANAGE "events", API_MANAGE_STREAM, RATE_NONE},
 	{"/healthz", API_OPEN, RATE_NONE},
 };
 

@@ -16,16 +16,20 @@ struct options {
 	uint64_t count;
 	uint64_t wait_ms;
 	uint64_t size_bytes;
+	char *hook;
 };
 
 #define KIB UINT64_C(1024)
 
 static const struct setting rows[] = {
-	{"http.listen", SETTING_TEXT, offsetof(struct options, listen), "127.0.0.1:80", 0, 30, "Where to listen."},
-	{"http.tls", SETTING_BOOL, offsetof(struct options, tls), "off", 0, 0, "Whether to speak TLS."},
-	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many."},
-	{"a.wait", SETTING_DURATION, offsetof(struct options, wait_ms), "2s", 10, 86400000, "How long."},
-	{"a.size", SETTING_SIZE, offsetof(struct options, size_bytes), "64KiB", 1, 1024 * 1024 * KIB, "How large."},
+	{"http.listen", SETTING_TEXT, offsetof(struct options, listen), "127.0.0.1:80", 0, 30, "Where to listen.",
+	 false},
+	{"http.tls", SETTING_BOOL, offsetof(struct options, tls), "off", 0, 0, "Whether to speak TLS.", false},
+	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many.", false},
+	{"a.wait", SETTING_DURATION, offsetof(struct options, wait_ms), "2s", 10, 86400000, "How long.", false},
+	{"a.size", SETTING_SIZE, offsetof(struct options, size_bytes), "64KiB", 1, 1024 * 1024 * KIB, "How large.",
+	 false},
+	{"a.hook", SETTING_HIDDEN, offsetof(struct options, hook), "", 0, 30, "Where to post.", false},
 };
 
 struct fixture {
@@ -58,7 +62,7 @@ static int teardown(void **state)
 	(void)unsetenv("HIGHWATER_A_B_COUNT"); /* what the tests set */
 	(void)unsetenv("HIGHWATER_HTTP_LISTEN");
 	(void)unsetenv("HIGHWATER_A_WAIT");
-	return fixture->options.listen != NULL;
+	return fixture->options.listen != NULL || fixture->options.hook != NULL;
 }
 
 static int from_bytes(struct fixture *fixture, struct str text, struct error *err)
@@ -296,9 +300,9 @@ static void test_settings_file_errors_name_file_and_line(void **state)
 
 static void test_settings_file_line_length_has_an_exact_limit(void **state)
 {
-	char text[4200];
+	char text[20100];
 
-	for (size_t len = 4090; len < 4100; len++) {
+	for (size_t len = 19996; len < 20006; len++) {
 		struct fixture *fixture = *state;
 		struct error err;
 
@@ -307,10 +311,10 @@ static void test_settings_file_line_length_has_an_exact_limit(void **state)
 		text[len] = '\n';
 		(void)strcpy(text + len + 1, "a.b_count = 9\n");
 		fixture->options.count = 1;
-		assert_int_equal(from_file(fixture, text, &err), len <= 4094 ? 0 : -1);
-		assert_int_equal(fixture->options.count, len <= 4094 ? 9 : 1);
-		if (len > 4094)
-			assert_non_null(strstr(err.text, ":1: line longer than 4094 bytes"));
+		assert_int_equal(from_file(fixture, text, &err), len <= 20000 ? 0 : -1);
+		assert_int_equal(fixture->options.count, len <= 20000 ? 9 : 1);
+		if (len > 20000)
+			assert_non_null(strstr(err.text, ":1: line longer than 20000 bytes"));
 	}
 }
 
@@ -396,7 +400,74 @@ static void test_settings_flag_value_may_hold_equals(void **state)
 	assert_string_equal(fixture->options.listen, "");
 }
 
-static void test_settings_help_and_markdown_show_every_row(void **state)
+static void test_settings_text_that_a_file_cannot_hold_is_refused(void **state)
+{
+	static const struct {
+		const char *value;
+		const char *said;
+	} table[] = {{"a\nb", "control"}, {"a\tb", "control"}, {" a", "space"}, {"a ", "space"}, {"a\x7f", "control"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct fixture *fixture = *state;
+		struct error err;
+
+		assert_int_equal(from_flag(fixture, "--http-listen", table[i].value, &err), -1);
+		assert_non_null(strstr(err.text, table[i].said));
+		assert_string_equal(fixture->options.listen, "127.0.0.1:80");
+	}
+}
+
+static void test_settings_dump_tells_every_source_and_loads_again(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err;
+	struct buf out;
+	struct buf again;
+
+	buf_init(&out, 10000);
+	buf_init(&again, 10000);
+	assert_int_equal(setenv("HIGHWATER_A_B_COUNT", "12", 1), 0);
+	assert_int_equal(from_file(fixture, "\na.wait = 1500ms\nhttp.listen = a=b # c\n", &err), 0);
+	assert_int_equal(settings_read_environment(&fixture->settings, &err), 0);
+	assert_int_equal(from_flag(fixture, "--http-tls", "yes", &err), 1);
+	settings_dump(&fixture->settings, &out);
+	assert_non_null(strstr(buf_c(&out), "# How large.\n# Default: 64KiB. Range: 1B to 1GiB. Source: default\n"
+					    "a.size = 64KiB\n"));
+	assert_non_null(strstr(buf_c(&out), "Source: environment HIGHWATER_A_B_COUNT\na.b_count = 12\n"));
+	assert_non_null(strstr(buf_c(&out), "Default: off. Source: flag --http-tls\nhttp.tls = on\n"));
+	assert_non_null(strstr(buf_c(&out), ":2\na.wait = 1500ms\n"));
+	assert_non_null(strstr(buf_c(&out), "Default: empty. Source: default\na.hook = \n"));
+	assert_string_equal(settings_source_word(&fixture->settings, 3), "file");
+	settings_fini(&fixture->settings);
+	settings_init(&fixture->settings, rows, ARRAY_LEN(rows), &fixture->options);
+	assert_int_equal(from_file(fixture, buf_c(&out), &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		settings_append_value(&fixture->settings, i, &again);
+		buf_append_char(&again, '|');
+	}
+	assert_string_equal(buf_c(&again), "a=b # c|on|12|1500ms|64KiB||");
+	buf_fini(&out);
+	buf_fini(&again);
+}
+
+static void test_settings_hidden_value_is_never_shown(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err;
+	struct buf out;
+
+	buf_init(&out, 10000);
+	assert_int_equal(from_flag(fixture, "--a-hook", "https://host/secret", &err), 1);
+	settings_dump(&fixture->settings, &out);
+	settings_append_value(&fixture->settings, 5, &out);
+	assert_null(strstr(buf_c(&out), "host/secret"));
+	assert_non_null(strstr(buf_c(&out), "# a.hook is set, and not shown here"));
+	assert_int_equal(from_file(fixture, buf_c(&out), &err), -1); /* the value itself, which is no line */
+	assert_string_equal(fixture->options.hook, "https://host/secret");
+	buf_fini(&out);
+}
+
+static void test_settings_help_shows_every_row(void **state)
 {
 	struct buf out;
 
@@ -408,10 +479,7 @@ static void test_settings_help_and_markdown_show_every_row(void **state)
 	assert_non_null(strstr(buf_c(&out), "  --a-b-count N\n      How many. Default 5; 1 to 100.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-wait DURATION\n      How long. Default 2s; 10ms to 1d.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-size SIZE\n      How large. Default 64KiB; 1B to 1GiB.\n"));
-	buf_reset(&out);
-	settings_markdown(rows, ARRAY_LEN(rows), &out);
-	assert_non_null(strstr(buf_c(&out), "| `a.wait` | `2s` | 10ms to 1d | How long. |\n"));
-	assert_non_null(strstr(buf_c(&out), "| `http.tls` | `off` |  | Whether to speak TLS. |\n"));
+	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post.\n"));
 	assert_true(buf_ok(&out));
 	buf_fini(&out);
 }
@@ -436,7 +504,10 @@ int main(void)
 		WITH_FIXTURE(test_settings_environment_error_names_the_variable),
 		WITH_FIXTURE(test_settings_flags),
 		WITH_FIXTURE(test_settings_flag_value_may_hold_equals),
-		WITH_FIXTURE(test_settings_help_and_markdown_show_every_row),
+		WITH_FIXTURE(test_settings_text_that_a_file_cannot_hold_is_refused),
+		WITH_FIXTURE(test_settings_dump_tells_every_source_and_loads_again),
+		WITH_FIXTURE(test_settings_hidden_value_is_never_shown),
+		WITH_FIXTURE(test_settings_help_shows_every_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,98 @@
+/* The alert policy: how many rooms, and when to say so. What the numbers mean in rooms stands beside them while one types. */
+
+import { call } from "./api.js";
+import { MODES, number } from "./format.js";
+import { card, check, el, field, form, integer, notice, options, replace } from "./ui.js";
+import { thresholdsOf } from "./app-new.js";
+
+function meaning(form) {
+	try {
+		const maximum = integer(form, "maximum", "The maximum", 0, 1000000000, false);
+		const thresholds = thresholdsOf(form.elements.thresholds.value);
+		const at = (one) => Math.ceil((maximum * one) / 100);
+		return thresholds.map((one) => `${one} % is ${number(at(one))} ${at(one) === 1 ? "room" : "rooms"}`).join(", ");
+	} catch {
+		return "";
+	}
+}
+
+function wordsOf(node) {
+	return {
+		MaxRoomCount: integer(node, "maximum", "The maximum", 0, 1000000000),
+		Thresholds: thresholdsOf(node.elements.thresholds.value),
+		AlertMode: node.elements.mode.value,
+		RearmMargin: integer(node, "margin", "The re-arm margin", 0, 50),
+		StepPercent: integer(node, "step", "The step", 1, 50),
+		AccountsRequired: node.elements.accounts.checked,
+		CallbackOverwrite: node.elements.overwrite.checked,
+	};
+}
+
+export async function show(tab) {
+	const { app } = tab;
+	const said = el("p", { class: "help policy-said", "aria-live": "polite" });
+	const margin = field({
+		label: "Re-arm margin (percentage points)",
+		name: "margin",
+		inputmode: "numeric",
+		value: app.RearmMargin,
+		help: "How far the count must fall below a threshold before it can alert again.",
+	});
+	const step = field({
+		label: "Step (percentage points)",
+		name: "step",
+		inputmode: "numeric",
+		value: app.StepPercent,
+		help: "In step mode: how much fuller the app must be for the next alert.",
+	});
+	const node = form(
+		{ label: "Save policy" },
+		async (sent) => {
+			await call("app_set", { SdkAppid: tab.sdkappid, ...wordsOf(sent) });
+			notice("The policy is saved.");
+			await tab.reload();
+		},
+		el(
+			"div",
+			{ class: "pair" },
+			field({ label: "Maximum of rooms", name: "maximum", inputmode: "numeric", value: app.MaxRoomCount }),
+			field({
+				label: "Thresholds (percent)",
+				name: "thresholds",
+				value: app.Thresholds.join(", "),
+				help: "One to eight, rising, such as 70, 90.",
+			}),
+		),
+		said,
+		field({
+			label: "Mode",
+			name: "mode",
+			tag: "select",
+			children: options(
+				Object.entries(MODES).map(([name, text]) => [name, `${name}: ${text.toLowerCase()}`]),
+				app.AlertMode,
+			),
+		}),
+		el("div", { class: "pair" }, margin, step),
+		check({
+			label: "Accounts required",
+			name: "accounts",
+			checked: app.AccountsRequired,
+			help: "Owners and robots of rooms must have been imported as accounts.",
+		}),
+		check({
+			label: "set_callback may replace a configuration",
+			name: "overwrite",
+			checked: app.CallbackOverwrite,
+			help: "Otherwise the app's server must use update_callback, as the vendor's API asks for.",
+		}),
+	);
+	const follow = () => {
+		said.textContent = meaning(node);
+		node.elements.margin.disabled = node.elements.mode.value === "every";
+		node.elements.step.disabled = node.elements.mode.value !== "step";
+	};
+	node.addEventListener("input", follow);
+	follow();
+	replace(tab.body, el("div", { class: "narrow" }, card("Alert policy", node)));
+}
