@@ -393,16 +393,15 @@ static const struct cli_command listen_commands[] = {
 			   OPTION_BIT(OPTION_FORWARD) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) |
 			   OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_JSON),
 		.summary = "Receives callbacks and shows them as they come; passes them on; sends them again",
-		.details = "\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with "
-			   "--token-file or "
-			   "--secret-file\nit checks them. All are kept in --record, and answered OK when they\nare "
-			   "there. --forward passes each on as it came, once, and "
-			   "shows the "
-			   "answer.\n\n--resend ID, --resend WEBHOOK-ID or --resend all (with --since and --app if you "
-			   "like) "
-			   "passes on what is in the\nrecord, signed anew with --token-file and --secret-file, and "
-			   "ends; the "
-			   "exit code is 0 when all were delivered.\n",
+		.details =
+			"\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with --token-file "
+			"or "
+			"--secret-file\nit checks them. All are kept in --record, and answered OK when they are there. "
+			"--forward passes each on as it\ncame, once, and shows the answer.\n\n--resend ID, --resend "
+			"WEBHOOK-ID or --resend all (with --since and --app if you like) passes on what is in "
+			"the\nrecord, signed anew with --token-file and --secret-file, and ends; the exit code is 0 "
+			"when "
+			"all were delivered.\n",
 		.run = listen_run,
 	},
 };
