@@ -154,6 +154,8 @@ def test_faults_of_the_help_are_those_tested(trigger):
     text = conftest.run("trigger", "--help").stdout
     listed = {line.split(":")[0].strip() for line in text.splitlines() if ": " in line and line.startswith("  ") and "--" not in line}
     assert set(FINE) | set(WRONG) | {"no-id"} <= listed
+    for words in ("--max N\n      The app's maximum that the alert tells. Default 500.", "has reached. Default 70.", "OptPlatform. Default RESTAPI."):
+        assert words in text
 
 
 def test_callback_of_the_vendors_cloud_has_none_of_our_headers(make_app_backend):
