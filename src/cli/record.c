@@ -53,7 +53,7 @@ static int records_filter(const struct cli_line *line, struct record_filter *out
 	exit = records_time(line, OPTION_SINCE, "since", &out->since_ms);
 	if (exit == CLI_DONE)
 		exit = records_time(line, OPTION_UNTIL, "until", &out->until_ms);
-	if (exit == CLI_DONE && out->until_ms)
+	if (exit == CLI_DONE && options_get(line, OPTION_UNTIL)->set)
 		out->until_ms++; /* the last moment is in it */
 	return exit;
 }

@@ -102,6 +102,8 @@ static int trigger_read_facts(struct trigger *trigger)
 		return cli_fail(line, CLI_USAGE,
 				"--skew: \"%.40s\" is no duration such as 90s or -5m (units ms, s, m, h, d)",
 				options_get(line, OPTION_SKEW)->text);
+	if (clock_wall_ms() + caller->skew_ms < 0)
+		return cli_fail(line, CLI_USAGE, "--skew: %.40s is before 1970", options_get(line, OPTION_SKEW)->text);
 	return CLI_DONE;
 }
 

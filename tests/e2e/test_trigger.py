@@ -222,6 +222,7 @@ BAD = [
     (["http://a/", "--fault", "bad-sign"], "--fault bad-sign needs --token-file"),
     (["http://a/", "--fault", "bad-signature"], "--fault bad-signature needs --secret-file"),
     (["http://a/", "--skew", "5"], '--skew: "5" is no duration such as 90s or -5m'),
+    (["http://a/", "--skew", "-30000d"], "--skew: -30000d is before 1970"),
     (["http://a/", "--platform", "Amiga"], '--platform: "Amiga" is none of'),
     (["http://a/", "--ip", "a\nb"], "--ip: "),
     (["http://a/", "--command", "a&b"], '--command: "a&b" is no callback command'),
