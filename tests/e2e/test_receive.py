@@ -683,6 +683,14 @@ def test_second_receiver_leaves_the_port_file_of_the_first(receive, tmp_path):
     assert receive.status("/healthz")[0] == 200
 
 
+def test_link_to_the_record_in_use_is_the_same_record(receive, tmp_path):
+    (tmp_path / "link.db").symlink_to(receive.record)
+    arguments = [str(tmp_path / "link.db") if one == str(receive.record) else one for one in receive.arguments]
+    arguments[arguments.index("--status-listen") + 1] = ""
+    ended = conftest.run(*arguments, "--http-port-file", str(tmp_path / "port"), env=receive.environment)
+    assert ended.returncode == 3 and "another highwater process uses it" in ended.stderr
+
+
 def test_check_looks_at_the_address_of_metrics():
     ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen", "8082")
     assert ended.returncode == 2 and 'status.listen: "8082" is no address with a port' in ended.stderr
