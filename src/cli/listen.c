@@ -38,6 +38,7 @@ struct listen {
 	_Atomic uint64_t taken;
 	_Atomic uint64_t known; /* of those, that came before */
 	_Atomic uint64_t refused;
+	size_t not_forwarded; /* at the end */
 };
 
 static const char *listen_record(const struct cli_line *line)
@@ -169,7 +170,7 @@ static int listen_close(struct listen *listen)
 		http_server_drain(listen->server, LISTEN_DRAIN_MS);
 	http_server_close(&listen->server);
 	receive_close(&listen->receive);
-	listen_forward_close(&listen->forward);
+	listen->not_forwarded = listen_forward_close(&listen->forward);
 	failure = listen_show_close(&listen->show);
 	hw_receiver_free(listen->receiver);
 	return failure;
@@ -213,6 +214,8 @@ static int listen_run_server(struct listen *listen)
 		return exit;
 	(void)fprintf(stderr, "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
 		      listen->taken, listen->known, listen->refused);
+	if (listen->not_forwarded)
+		(void)fprintf(stderr, "%zu of them not passed on any more: --resend does it\n", listen->not_forwarded);
 	return failure == 0 || failure == EPIPE || failure == ETIMEDOUT ? CLI_DONE : CLI_IO;
 }
 

@@ -204,6 +204,7 @@ def test_receiver_that_hangs_delays_no_answer(listen):
             send(listening, CurRoomCount=number).ok()
         assert time.monotonic() - began < 5
         assert listening.stop() == 0, "and it ends"
+        assert "50 of them not passed on any more: --resend does it" in listening.err.read_text()
 
 
 def test_history_survives_kill_9(listen):
