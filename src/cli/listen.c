@@ -208,6 +208,7 @@ static int listen_run_server(struct listen *listen)
 	if (exit == CLI_DONE) {
 		listen_greet(listen);
 		service_wait_signal();
+		listen_show_end(listen->show);
 	}
 	failure = listen_close(listen);
 	if (exit != CLI_DONE)
