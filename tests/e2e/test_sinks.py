@@ -381,6 +381,17 @@ def test_post_is_sent_again_until_it_is_taken(make_receiver, make_app_backend):
     assert 'HTTP status 500: out of order' in receive.log()
 
 
+def test_large_page_with_a_right_status_is_taken(make_receiver, make_app_backend):
+    """It was posted again for ever."""
+    receiver = make_receiver(lambda number, request: (200, {}, b"<html>" + b"x" * 100000))
+    receive = make_app_backend("--receive-post-url", receiver.url, *QUICK, token=TOKEN)
+    for number in range(3):
+        send(receive, CurRoomCount=400 + number)
+    assert [one["body"]["Body"]["CurRoomCount"] for one in receiver.wait_for(3)] == [400, 401, 402]
+    wire.wait(lambda: receive.metric("highwater_receive_sink_events_total", sink="post") == 3, what="all to be taken")
+    assert len(receiver.requests) == 3 and receive.metric("highwater_receive_sink_failures_total", sink="post") == 0
+
+
 def test_only_alerts_when_that_is_asked_for(make_receiver, make_app_backend, program):
     path, folder = program
     receiver = make_receiver()
