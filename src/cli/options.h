@@ -77,6 +77,9 @@ enum option_id {
 	OPTION_PRUNE,
 	OPTION_EXIT_CODE,
 	OPTION_LISTEN_RECORD, /* --record, too */
+	OPTION_TOLD_MAX,      /* --max, --threshold and --platform of a callback that is made */
+	OPTION_TOLD_THRESHOLD,
+	OPTION_TOLD_PLATFORM,
 	OPTION_COUNT /* at most 128, the bits of a mask */
 };
 

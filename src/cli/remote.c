@@ -366,12 +366,17 @@ const char *remote_text(const json_t *object, const char *key)
 
 bool remote_print_json(const struct cli_line *line, const json_t *response)
 {
+	struct buf safe;
 	char *text;
 
 	if (!options_get(line, OPTION_JSON)->set)
 		return false;
 	text = json_dumps(response, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	(void)puts(text ? text : "{}"); /* standard output is all there is */
-	free(text);			/* jansson's own */
+	buf_init(&safe, text ? 6 * strlen(text) : 2);
+	buf_append_c(&safe, text ? text : "{}");
+	json_escape_unsafe(&safe, 0); /* users choose names */
+	(void)puts(buf_c(&safe));     /* standard output is all there is */
+	buf_fini(&safe);
+	free(text); /* jansson's own */
 	return true;
 }

@@ -246,6 +246,20 @@ def test_another_program_at_the_address_is_exit_3(cli, make_receiver):
     assert "no reply of Highwater" in ended.stderr
 
 
+def test_what_a_server_says_does_nothing_to_the_terminal(make_receiver, tmp_path):
+    """Escape sequences, C1 controls and marks that turn the direction of writing, in a refusal and in JSON."""
+    evil = "\x1b[31m\u009b31m\x7f\u202e\n"
+    (tmp_path / "token").write_text("a" * 40)
+    where = "--admin-token-file", str(tmp_path / "token"), "--server"
+    refusing = make_receiver(lambda number, request: (200, {}, json.dumps({"ActionStatus": "FAIL", "ErrorInfo": evil + "x", "ErrorCode": 5}).encode()))
+    ended = run("app", "show", "1", *where, refusing.url)
+    assert ended.returncode == REFUSED and ended.stderr == "highwater app show: the server refused (5): ?[31m?31m?? x\n"
+    reply = {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0, "Response": {"CallbackUrl": evil}}
+    granting = make_receiver(lambda number, request: (200, {}, json.dumps(reply, ensure_ascii=False).encode()))
+    ended = run("app", "show", "1", "--json", *where, granting.url)
+    assert json.loads(ended.stdout)["CallbackUrl"] == evil and ended.stdout.strip().isprintable()
+
+
 def test_wrong_admin_token_is_refused_and_a_missing_one_named(cli, tmp_path):
     (tmp_path / "token").write_text("f" * 64)
     ended = cli("app", "list", exit=REFUSED, HIGHWATER_ADMIN_TOKEN_FILE=str(tmp_path / "token"))
