@@ -484,7 +484,7 @@ static void test_settings_help_shows_every_row(void **state)
 	assert_non_null(strstr(buf_c(&out), "  --a-b-count N\n      How many. Can be reloaded. Default 5; 1 to 100.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-wait DURATION\n      How long. Default 2s; 10ms to 1d.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-size SIZE\n      How large. Default 64KiB; 1B to 1GiB.\n"));
-	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post.\n"));
+	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post. Can be reloaded.\n"));
 	assert_true(buf_ok(&out));
 	buf_fini(&out);
 }
