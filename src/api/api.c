@@ -76,6 +76,7 @@ void api_answer(struct api_request *request, int code, const char *text)
 	}
 	buf_append_char(&reply, '}');
 	assert(buf_ok(&reply)); /* what stands beside is short, see accounts.c */
+	tally_count(api_tally(api_request_thread(request)), request->route, code);
 	api_log(request, code);
 	api_release(request);
 	http_call_reply(call, 200, API_JSON, buf_str(&reply));

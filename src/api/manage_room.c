@@ -6,7 +6,7 @@
  * their ids, whatever order was asked for. Creators are counted over the newest rooms, at most ROOM_CREATORS_LOOK_MAX. */
 #include "api/manage.h"
 #include "api/page.h"
-#include "api/tally.h"
+#include "api/names.h"
 #include "base/clock.h"
 
 #include <inttypes.h>
@@ -297,7 +297,7 @@ static void rooms_creators_read(struct engine_read *read, struct store_reader *r
 	struct api_request *request = api_request_of_read(read);
 	struct rooms_owners owners = {request->arena,
 				      arena_array(request->arena, ROOM_CREATORS_LOOK_MAX, sizeof(struct str)), 0};
-	struct tally *tallies = arena_array(request->arena, ROOM_CREATORS_LOOK_MAX, sizeof(*tallies));
+	struct name_count *counts = arena_array(request->arena, ROOM_CREATORS_LOOK_MAX, sizeof(*counts));
 	struct buf *out = &request->response;
 	struct store_app *app;
 	struct error err;
@@ -310,12 +310,12 @@ static void rooms_creators_read(struct engine_read *read, struct store_reader *r
 		api_read_failed(request, &err);
 		return;
 	}
-	count = tally_names(owners.names, owners.count, tallies);
+	count = names_count(owners.names, owners.count, counts);
 	buf_append_c(out, "{\"CreatorList\":[");
 	for (size_t i = 0; i < count && i < request->look.count; i++) {
 		buf_append_c(out, i ? ",{\"UserId\":" : "{\"UserId\":");
-		buf_append_json_string(out, tallies[i].name);
-		buf_printf(out, ",\"RoomCount\":%" PRIu64 "}", tallies[i].count);
+		buf_append_json_string(out, counts[i].name);
+		buf_printf(out, ",\"RoomCount\":%" PRIu64 "}", counts[i].count);
 	}
 	buf_printf(out, "],\"Looked\":%zu,\"RoomCount\":%" PRIu64 "}", owners.count, app->state.room_count);
 }

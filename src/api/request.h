@@ -45,6 +45,9 @@ const struct api_route *api_find_route(struct str path);
 /* A number of the command, below api_route_count. */
 size_t api_route_index(const struct api_route *route);
 size_t api_route_count(void);
+/* Of each path one, from 0; NULL, which is a path that is none, has the last one, api_route_count. */
+size_t api_route_place(const struct api_route *route);
+const struct api_route *api_route_at(size_t place);
 
 struct api_request {
 	struct api *api;
@@ -107,6 +110,41 @@ struct log_limit *api_refusal_limit(struct api_thread *thread);
 struct log_limit *api_guess_limit(struct api_thread *thread);
 /* Comes from one of the trusted proxies, so that its headers can be believed. */
 bool api_is_proxied(const struct api_request *request);
+
+/* ---- counts of answers (tally.c) ---- */
+
+/* What an answer's code says, in few words. */
+#define API_RESULTS(X)                                                                                                 \
+	X(RESULT_OK, "ok")                                                                                             \
+	X(RESULT_BAD, "bad")	       /* the request is wrong */                                                      \
+	X(RESULT_DENIED, "denied")     /* who sends it may not, or does not prove who he is */                         \
+	X(RESULT_UNKNOWN, "unknown")   /* what it names is not there */                                                \
+	X(RESULT_CONFLICT, "conflict") /* what it would make is there already */                                       \
+	X(RESULT_FULL, "full")	       /* the app's maximum of rooms */                                                \
+	X(RESULT_BUSY, "busy")	       /* a rate or a queue; try again */                                              \
+	X(RESULT_FAILED, "failed")     /* the backend's fault */
+
+enum api_result {
+#define API_RESULT_ENUM(name, word) name,
+	API_RESULTS(API_RESULT_ENUM)
+#undef API_RESULT_ENUM
+		API_RESULT_COUNT
+};
+const char *api_result_word(enum api_result result);
+/* Of an enum hw_code. */
+enum api_result api_result_of(int code);
+
+struct tally; /* of one loop thread */
+struct tally *tally_new(void);
+/* Accepts NULL. */
+void tally_free(struct tally **tally);
+/* Threads: the owner. */
+void tally_count(struct tally *tally, const struct api_route *route, int code);
+/* Adds the counts of the path at that place. Threads: any. */
+void tally_add(const struct tally *tally, size_t place, uint64_t counts[API_RESULT_COUNT]);
+struct tally *api_tally(struct api_thread *thread);
+/* Of all threads. */
+void api_tally_sum(struct api *api, size_t place, uint64_t counts_out[API_RESULT_COUNT]);
 
 /* Ends the request: envelope with code and text (NULL takes the code's standard text), and the response when the code
  * is HW_OK and something was built. */

@@ -146,6 +146,20 @@ size_t api_route_index(const struct api_route *route)
 	return i;
 }
 
+size_t api_route_place(const struct api_route *route)
+{
+	if (!route)
+		return ARRAY_LEN(api_routes) + 1;
+	return route == &routes_not_supported ? ARRAY_LEN(api_routes) : (size_t)(route - api_routes);
+}
+
+const struct api_route *api_route_at(size_t place)
+{
+	if (place > ARRAY_LEN(api_routes))
+		return NULL;
+	return place == ARRAY_LEN(api_routes) ? &routes_not_supported : &api_routes[place];
+}
+
 size_t api_route_count(void)
 {
 	return ARRAY_LEN(api_routes) + 1;

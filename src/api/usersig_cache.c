@@ -32,6 +32,7 @@ struct api_thread {
 	struct usersig_entry *entries;
 	struct log_limit refusal_limit;
 	struct log_limit guess_limit;
+	struct tally *tally;
 };
 
 struct api_thread *api_threads_new(unsigned count)
@@ -42,10 +43,23 @@ struct api_thread *api_threads_new(unsigned count)
 		threads[i].prng.state = random_u64();
 		threads[i].refusal_limit.interval_ms = 100;
 		threads[i].guess_limit.interval_ms = 1000;
+		threads[i].tally = tally_new();
 		threads[i].hash_key = hash_key_random();
 		threads[i].entries = mem_zalloc(USERSIG_CACHE_COUNT * sizeof(*threads[i].entries));
 	}
 	return threads;
+}
+
+struct tally *api_tally(struct api_thread *thread)
+{
+	return thread->tally;
+}
+
+void api_tally_sum(struct api *api, size_t place, uint64_t counts_out[API_RESULT_COUNT])
+{
+	memset(counts_out, 0, API_RESULT_COUNT * sizeof(counts_out[0]));
+	for (unsigned i = 0; i < api->thread_count; i++)
+		tally_add(api->threads[i].tally, place, counts_out);
 }
 
 struct log_limit *api_guess_limit(struct api_thread *thread)
@@ -76,6 +90,7 @@ void api_threads_free(struct api_thread **threads, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		for (size_t k = 0; k < USERSIG_CACHE_COUNT; k++)
 			usersig_entry_clear(&(*threads)[i].entries[k]);
+		tally_free(&(*threads)[i].tally);
 		mem_free((*threads)[i].entries);
 	}
 	mem_free(*threads);

@@ -75,7 +75,38 @@ void prom_millionths(struct buf *out, const char *name, const struct prom_label 
 	buf_printf(out, "%" PRIu64 ".%06" PRIu64 "\n", millionths / 1000000, millionths % 1000000);
 }
 
-void prom_histogram(struct buf *out, const char *name, const struct prom_histogram *histogram)
+void prom_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	prom_family(out, name, "gauge", help);
+	prom_u64(out, name, NULL, 0, value);
+}
+
+void prom_counter(struct buf *out, const char *name, const char *help, uint64_t value)
+{
+	prom_family(out, name, "counter", help);
+	prom_u64(out, name, NULL, 0, value);
+}
+
+void prom_word(struct buf *out, const char *name, const char *label, const char *word, uint64_t value)
+{
+	const struct prom_label one = {label, str_c(word)};
+
+	prom_u64(out, name, &one, 1, value);
+}
+
+/* ---- histograms ---- */
+
+size_t prom_bucket(const int64_t *bounds, size_t bound_count, int64_t value)
+{
+	size_t bucket = 0;
+
+	while (bucket < bound_count && value > bounds[bucket])
+		bucket++;
+	return bucket;
+}
+
+/* Buckets, sum and count; in seconds when `is_time`. */
+static void prom_write_buckets(struct buf *out, const char *name, const struct prom_histogram *histogram, bool is_time)
 {
 	char part[128];
 	uint64_t total = 0;
@@ -85,15 +116,30 @@ void prom_histogram(struct buf *out, const char *name, const struct prom_histogr
 		char bound[32] = "+Inf";
 		struct prom_label le = {"le", STR("")};
 
-		if (i < histogram->bound_count)
+		if (i < histogram->bound_count && is_time)
 			(void)snprintf(bound, sizeof(bound), "%" PRId64 ".%06" PRId64,
 				       histogram->bounds_us[i] / 1000000, histogram->bounds_us[i] % 1000000);
+		else if (i < histogram->bound_count)
+			(void)snprintf(bound, sizeof(bound), "%" PRId64, histogram->bounds_us[i]);
 		le.value = str_c(bound);
 		total += histogram->buckets[i];
 		prom_u64(out, part, &le, 1, total);
 	}
 	(void)snprintf(part, sizeof(part), "%s_sum", name);
-	prom_millionths(out, part, NULL, 0, histogram->sum_us);
+	if (is_time)
+		prom_millionths(out, part, NULL, 0, histogram->sum_us);
+	else
+		prom_u64(out, part, NULL, 0, histogram->sum_us);
 	(void)snprintf(part, sizeof(part), "%s_count", name);
 	prom_u64(out, part, NULL, 0, total);
+}
+
+void prom_histogram(struct buf *out, const char *name, const struct prom_histogram *histogram)
+{
+	prom_write_buckets(out, name, histogram, true);
+}
+
+void prom_histogram_counts(struct buf *out, const char *name, const struct prom_histogram *histogram)
+{
+	prom_write_buckets(out, name, histogram, false);
 }

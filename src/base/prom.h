@@ -26,6 +26,12 @@ void prom_thousandths(struct buf *out, const char *name, const struct prom_label
 void prom_millionths(struct buf *out, const char *name, const struct prom_label *labels, size_t count,
 		     uint64_t millionths);
 
+/* A family of one sample without labels. */
+void prom_gauge(struct buf *out, const char *name, const char *help, uint64_t value);
+void prom_counter(struct buf *out, const char *name, const char *help, uint64_t value);
+/* A sample with one label whose value is a word. */
+void prom_word(struct buf *out, const char *name, const char *label, const char *word, uint64_t value);
+
 /* A histogram of durations: `bounds_us` rises; `buckets` has one more, each for itself (not cumulative); `sum_us` of all
  * observations. Written in seconds. */
 struct prom_histogram {
@@ -35,3 +41,7 @@ struct prom_histogram {
 	uint64_t sum_us;
 };
 void prom_histogram(struct buf *out, const char *name, const struct prom_histogram *histogram);
+/* A histogram of counts, such as sizes: bounds and sum are plain numbers, whatever their names say. */
+void prom_histogram_counts(struct buf *out, const char *name, const struct prom_histogram *histogram);
+/* Which bucket an observation belongs to: the first whose bound it does not exceed, or `bound_count`. */
+size_t prom_bucket(const int64_t *bounds, size_t bound_count, int64_t value);

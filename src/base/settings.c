@@ -161,6 +161,13 @@ static int settings_set(struct settings *settings, size_t index, struct str text
 	return 0;
 }
 
+static void settings_lock_init(struct settings *settings)
+{
+	int rc = pthread_mutex_init(&settings->lock, NULL);
+
+	assert(rc == 0);
+}
+
 void settings_init(struct settings *settings, const struct setting *rows, size_t count, void *target)
 {
 	struct error err;
@@ -168,6 +175,7 @@ void settings_init(struct settings *settings, const struct setting *rows, size_t
 	*settings = (struct settings){.rows = rows, .count = count, .target = target};
 	settings->source = mem_zalloc(count);
 	settings->line = mem_zalloc(count * sizeof(*settings->line));
+	settings_lock_init(settings);
 	for (size_t i = 0; i < count; i++) {
 		int rc;
 
@@ -191,6 +199,7 @@ void settings_fini(struct settings *settings)
 	mem_free(settings->source);
 	mem_free(settings->line);
 	mem_free(settings->file);
+	(void)pthread_mutex_destroy(&settings->lock); /* unlocked */
 	*settings = (struct settings){0};
 }
 
@@ -345,6 +354,13 @@ static void settings_describe_range(const struct setting *row, struct buf *out)
 	settings_format_number(row->type, row->max, out);
 }
 
+static void settings_append_meaning(const struct setting *row, struct buf *out)
+{
+	buf_append_c(out, row->help);
+	if (row->reloads)
+		buf_append_c(out, " Can be reloaded.");
+}
+
 void settings_help(const struct setting *rows, size_t count, struct buf *out)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -352,7 +368,8 @@ void settings_help(const struct setting *rows, size_t count, struct buf *out)
 
 		buf_append_c(out, "  --");
 		settings_spell(rows[i].name, '-', false, out);
-		buf_printf(out, " %s\n      %s", words[rows[i].type], rows[i].help);
+		buf_printf(out, " %s\n      ", words[rows[i].type]);
+		settings_append_meaning(&rows[i], out);
 		if (rows[i].fallback[0])
 			buf_printf(out, " Default %s", rows[i].fallback);
 		if (!settings_is_text(&rows[i]) && rows[i].type != SETTING_BOOL) {
@@ -363,13 +380,74 @@ void settings_help(const struct setting *rows, size_t count, struct buf *out)
 	}
 }
 
+/* ---- reading again ---- */
+
+enum settings_change settings_compare(const struct settings *now, const struct settings *fresh, size_t index)
+{
+	const struct setting *row = &now->rows[index];
+	const char *left = (const char *)now->target + row->offset;
+	const char *right = (const char *)fresh->target + row->offset;
+	bool same;
+
+	if (settings_is_text(row))
+		same = strcmp(*(char *const *)(const void *)left, *(char *const *)(const void *)right) == 0;
+	else
+		same = memcmp(left, right, row->type == SETTING_BOOL ? sizeof(bool) : sizeof(uint64_t)) == 0;
+	return same ? SETTINGS_SAME : row->reloads ? SETTINGS_RELOADS : SETTINGS_RESTART;
+}
+
+/* Exchanges the fields of that size. */
+static void settings_exchange(void *left, void *right, size_t size)
+{
+	unsigned char kept[sizeof(uint64_t)];
+
+	assert(size <= sizeof(kept));
+	memcpy(kept, left, size);
+	memcpy(left, right, size);
+	memcpy(right, kept, size);
+}
+
+void settings_adopt(struct settings *now, struct settings *fresh)
+{
+	pthread_mutex_lock(&now->lock);
+	for (size_t i = 0; i < now->count; i++) {
+		const struct setting *row = &now->rows[i];
+		size_t size = settings_is_text(row)	  ? sizeof(char *)
+			      : row->type == SETTING_BOOL ? sizeof(bool)
+							  : sizeof(uint64_t);
+
+		if (!row->reloads)
+			continue;
+		settings_exchange((char *)now->target + row->offset, (char *)fresh->target + row->offset, size);
+		settings_exchange(&now->source[i], &fresh->source[i], sizeof(now->source[i]));
+		settings_exchange(&now->line[i], &fresh->line[i], sizeof(now->line[i]));
+	}
+	pthread_mutex_unlock(&now->lock);
+}
+
 /* ---- what is in effect ---- */
+
+/* Showing changes nothing but the lock. */
+static void settings_lock(const struct settings *settings)
+{
+	pthread_mutex_lock((pthread_mutex_t *)(uintptr_t)&settings->lock);
+}
+
+static void settings_unlock(const struct settings *settings)
+{
+	pthread_mutex_unlock((pthread_mutex_t *)(uintptr_t)&settings->lock);
+}
 
 const char *settings_source_word(const struct settings *settings, size_t index)
 {
 	static const char *const words[] = {"default", "file", "environment", "flag"};
 
-	return words[settings->source[index]];
+	enum settings_source source;
+
+	settings_lock(settings);
+	source = (enum settings_source)settings->source[index];
+	settings_unlock(settings);
+	return words[source];
 }
 
 static bool settings_is_withheld(const struct settings *settings, size_t index)
@@ -385,6 +463,7 @@ void settings_append_value(const struct settings *settings, size_t index, struct
 	const struct setting *row = &settings->rows[index];
 	const char *field = (const char *)settings->target + row->offset;
 
+	settings_lock(settings);
 	switch (row->type) {
 	case SETTING_TEXT:
 	case SETTING_HIDDEN:
@@ -402,6 +481,7 @@ void settings_append_value(const struct settings *settings, size_t index, struct
 		settings_format_number(row->type, *(const uint64_t *)(const void *)field, out);
 		break;
 	}
+	settings_unlock(settings);
 }
 
 /* "file /etc/highwater/serve.conf:3", "environment HIGHWATER_LOG_LEVEL", "flag --log-level", "default". */
@@ -423,7 +503,9 @@ static void settings_dump_row(const struct settings *settings, size_t index, str
 {
 	const struct setting *row = &settings->rows[index];
 
-	buf_printf(out, "# %s\n# Default: %s", row->help, row->fallback[0] ? row->fallback : "empty");
+	buf_append_c(out, "# ");
+	settings_append_meaning(row, out);
+	buf_printf(out, "\n# Default: %s", row->fallback[0] ? row->fallback : "empty");
 	if (!settings_is_text(row) && row->type != SETTING_BOOL) {
 		buf_append_c(out, ". Range: ");
 		settings_describe_range(row, out);

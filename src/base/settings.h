@@ -7,9 +7,11 @@
  *   a file             group.name = VALUE, one per line, "#" starts a comment line
  *   the table's default.
  * What is in effect can be written as such a file (settings_dump), each value with its source. Durations need a unit (ms, s, m, h, d) and sizes too (B, KiB, MiB, GiB). An unknown key, a missing unit or a value
- * out of range is an error that names where it stood. Threads: start-up only. */
+ * out of range is an error that names where it stood. Threads: one; while it may adopt others, any may show. */
 #include "base/buf.h"
 #include "base/error.h"
+
+#include <pthread.h>
 
 enum setting_type {
 	SETTING_TEXT,	/* char * owned by the target struct; "" by default, never NULL after settings_init; what a file
@@ -29,6 +31,7 @@ struct setting {
 	uint64_t min;	      /* for numbers, in base units; for text the least and most bytes */
 	uint64_t max;
 	const char *help; /* one sentence */
+	bool reloads;	  /* a new value is taken while the program runs, see settings_adopt */
 };
 
 /* Weakest first. */
@@ -41,6 +44,7 @@ struct settings {
 	unsigned char *source; /* per row: the settings_source that set it */
 	unsigned *line;	       /* per row: where it stood in the file, 0 when not there */
 	char *file;	       /* the file's path, NULL before settings_read_file */
+	pthread_mutex_t lock;  /* values and sources: who shows them, and settings_adopt */
 };
 
 /* Fills the target with the defaults; a bad default is a bug (asserted). */
@@ -55,6 +59,18 @@ MUST_CHECK int settings_read_environment(struct settings *settings, struct error
 /* Offers argv[*index]; when it is one of the table's flags, takes it and its value, moves `index` past them and
  * returns 1. Returns 0 when it is not ours. */
 MUST_CHECK int settings_take_flag(struct settings *settings, int argc, char **argv, int *index, struct error *err);
+
+/* ---- reading them again ---- */
+
+enum settings_change {
+	SETTINGS_SAME,
+	SETTINGS_RELOADS, /* another value, which can be taken now */
+	SETTINGS_RESTART, /* another value, which a restart takes */
+};
+/* Compares row `index` with the same table read anew. */
+enum settings_change settings_compare(const struct settings *now, const struct settings *fresh, size_t index);
+/* Moves the values of rows that reload from `fresh` to `now`, with their sources; `fresh` gets the old ones. */
+void settings_adopt(struct settings *now, struct settings *fresh);
 
 /* ---- showing them ---- */
 

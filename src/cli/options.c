@@ -161,7 +161,7 @@ static_assert(OPTION_COUNT <= 128, "a mask of options has 128 bits");
 /* The settings table knows how to read a duration. */
 static int options_read_duration(const struct option_row *row, const char *text, uint64_t *out, struct error *err)
 {
-	const struct setting setting = {row->name, SETTING_DURATION, 0, row->fallback, row->min, row->max, ""};
+	const struct setting setting = {row->name, SETTING_DURATION, 0, row->fallback, row->min, row->max, "", false};
 	struct settings settings;
 	struct buf flag;
 	int index = 0;

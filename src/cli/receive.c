@@ -9,6 +9,7 @@
 #include "cli/receive_trust.h"
 #include "cli/service.h"
 #include "receive/status.h"
+#include "status/page.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,34 +28,28 @@ struct receive_settings {
 	uint64_t silence;
 	uint64_t gap_after;
 	struct receive_sinks_settings sinks;
-	char *status_listen;
-	char *status_port_file;
+	struct service_status status;
 	struct service_log log;
 };
 
-#define RECEIVE_STATUS_CONNECTIONS_MAX 100
-#define RECEIVE_STATUS_TIMEOUT_MS 10000
 #define RECEIVE_PIPE_BYTES (1024 * 1024) /* the longest line and more */
 
 static const struct setting receive_rows[] = {
 	SERVICE_HTTP_ROWS(receive_settings, "127.0.0.1:8081", "1", "128KiB"),
 	RECEIVE_TRUST_ROWS(receive_settings),
 	{"receive.record", SETTING_TEXT, offsetof(struct receive_settings, record), "./callbacks.db", 1, 4000,
-	 "SQLite file that gets each event, once; `highwater record` reads it."},
+	 "SQLite file that gets each event, once; `highwater record` reads it.", false},
 	{"receive.keep", SETTING_DURATION, offsetof(struct receive_settings, keep), "90d", 3600 * 1000,
 	 UINT64_C(3650) * 86400 * 1000,
-	 "How long events are kept, and known when they come again; longer while a sink has not taken them."},
+	 "How long events are kept, and known when they come again; longer while a sink has not taken them.", false},
 	{"receive.silence", SETTING_DURATION, offsetof(struct receive_settings, silence), "0s", 0,
 	 UINT64_C(366) * 86400 * 1000,
-	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never."},
+	 "Tell (log, metrics, sinks) when no callback of an app came for so long; 0s: never.", false},
 	{"receive.gap_after", SETTING_DURATION, offsetof(struct receive_settings, gap_after), "5m", 0,
 	 UINT64_C(30) * 86400 * 1000,
-	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor."},
+	 "Log a gap in an app's sequence when what is missing has not come for so long after its successor.", false},
 	RECEIVE_SINK_ROWS(receive_settings),
-	{"status.listen", SETTING_TEXT, offsetof(struct receive_settings, status_listen), "127.0.0.1:8082", 0, 255,
-	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none."},
-	{"status.port_file", SETTING_TEXT, offsetof(struct receive_settings, status_port_file), "", 0, 4000,
-	 "File that gets that port's number when everything is ready; removed at a clean stop."},
+	SERVICE_STATUS_ROWS(receive_settings, "127.0.0.1:8082"),
 	SERVICE_LOG_ROWS(receive_settings),
 };
 
@@ -66,31 +61,17 @@ struct receiver {
 	struct buf line; /* the recording thread's */
 	struct receive *receive;
 	struct http_server *server;
-	struct status *status; /* NULL for none, as the next */
+	struct status *status; /* NULL for none, as status_server */
+	struct status_page page;
 	struct http_server *status_server;
 };
-
-/* Like http.listen, but it may be empty. */
-static int receiver_check_status(const char *listen, struct error *err)
-{
-	char none[] = "";
-	char text[256];
-	const struct service_http like = {.listen = text, .cert_file = none, .key_file = none};
-
-	if (!*listen || (str_copy(text, sizeof(text), str_c(listen)) && service_http_check(&like, err) == 0))
-		return 0;
-	return error_set(err, ERR_INVALID,
-			 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8082 or [::1]:8082, "
-			 "and not empty",
-			 listen);
-}
 
 static int receiver_check(void *target, struct error *err)
 {
 	struct receiver *receiver = container_of(target, struct receiver, settings);
 	const struct receive_settings *settings = &receiver->settings;
 
-	return service_http_check(&settings->http, err) || receiver_check_status(settings->status_listen, err) ||
+	return service_http_check(&settings->http, err) || service_status_check(&settings->status, err) ||
 			       receive_trust_open(&settings->trust, &receiver->trust, err) ||
 			       receive_sinks_check(&settings->sinks, err) ||
 			       service_log_check(&settings->log, &receiver->log, err)
@@ -123,9 +104,7 @@ static void receiver_look(void *target, struct look *look)
 		 receiver->trust.sdkappid_count, receiver->trust.sdkappid_count == 1 ? "" : "s");
 	receiver_look_record(settings->record, look);
 	look_authorities(look, "receive.sink_ca_file", settings->sinks.ca_file);
-	if (*settings->status_listen)
-		look_address(look, "status.listen", settings->status_listen);
-	look_place(look, "status.port_file", settings->status_port_file);
+	service_status_look(&settings->status, look);
 }
 
 /* ---- life ---- */
@@ -179,47 +158,24 @@ static void receiver_print(void *context, const struct receive_seen *seen)
 			  LOG_U64("held_back", held_back));
 }
 
-static int receiver_write_status_port(const struct receiver *receiver, struct error *err)
-{
-	char text[16];
-
-	if (!*receiver->settings.status_port_file)
-		return 0;
-	(void)snprintf(text, sizeof(text), "%u\n", http_server_port(receiver->status_server)); /* fits */
-	if (files_write(receiver->settings.status_port_file, str_c(text), 0644, err))
-		return error_wrap(err, "status.port_file");
-	return 0;
-}
-
 static int receiver_open_status(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
 	const struct status_options options = {receiver->receive, receiver->server, settings->record};
-	struct http_server_options server = {.listen = settings->status_listen,
-					     .thread_count = 1,
-					     .body_bytes_max = 1024,
-					     .header_bytes_max = 16 * 1024,
-					     .connection_count_max = RECEIVE_STATUS_CONNECTIONS_MAX,
-					     .request_timeout_ms = RECEIVE_STATUS_TIMEOUT_MS,
-					     .idle_timeout_ms = 6 * RECEIVE_STATUS_TIMEOUT_MS,
-					     .handler = status_handle,
-					     .refuse = status_refuse};
 
-	if (!*settings->status_listen)
+	if (!*settings->status.listen)
 		return 0;
 	if (status_open(&options, &receiver->status, err))
 		return -1;
-	server.context = receiver->status;
-	if (http_server_open(&server, &receiver->status_server, err))
-		return error_wrap(err, "status.listen");
-	return http_server_start(receiver->status_server, err) || receiver_write_status_port(receiver, err) ? -1 : 0;
+	receiver->page.write_metrics = status_write_metrics;
+	receiver->page.write_trouble = status_write_trouble;
+	receiver->page.context = receiver->status;
+	return service_open_status(&settings->status, &receiver->page, &receiver->status_server, err);
 }
 
 static void receiver_close_status(struct receiver *receiver)
 {
-	if (receiver->status_server)
-		http_server_drain(receiver->status_server, 1000);
-	http_server_close(&receiver->status_server);
+	status_page_close(&receiver->status_server);
 	status_close(&receiver->status);
 }
 
@@ -253,6 +209,12 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 		       : 0;
 }
 
+/* It borrows the server that is closed next. */
+static void receiver_finish(void *context)
+{
+	receiver_close_status(context);
+}
+
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
 	service_prepare(&receiver->log);
@@ -262,8 +224,8 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 	if (receiver_open(receiver, err))
 		return -1;
 	service_wait_signal();
-	receiver_close_status(receiver); /* it is not ready any more, and borrows what is closed next */
-	service_close_http(&receiver->settings.http, &receiver->server, NULL, NULL);
+	status_page_drain(&receiver->page);
+	service_close_http(&receiver->settings.http, &receiver->server, receiver_finish, receiver);
 	return 0;
 }
 
@@ -301,8 +263,7 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		if (*receiver.settings.status_port_file)
-			(void)unlink(receiver.settings.status_port_file); /* one that is left is replaced later */
+		service_stopped_status(&receiver.settings.status);
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);

@@ -31,11 +31,11 @@ struct receive_sinks_settings {
 
 #define RECEIVE_SINK_TEXT(target, name, field, fallback, max, help)                                                    \
 	{                                                                                                              \
-		name, SETTING_TEXT, offsetof(struct target, sinks.field), fallback, 0, max, help                       \
+		name, SETTING_TEXT, offsetof(struct target, sinks.field), fallback, 0, max, help, false                \
 	}
 #define RECEIVE_SINK_TIME(target, name, field, fallback, min, max, help)                                               \
 	{                                                                                                              \
-		name, SETTING_DURATION, offsetof(struct target, sinks.field), fallback, min, max, help                 \
+		name, SETTING_DURATION, offsetof(struct target, sinks.field), fallback, min, max, help, false          \
 	}
 /* Rows of the settings table for a `struct receive_sinks_settings sinks` in `target`. */
 #define RECEIVE_SINK_ROWS(target)                                                                                      \
@@ -57,7 +57,8 @@ struct receive_sinks_settings {
 		 "",                                                                                                   \
 		 0,                                                                                                    \
 		 1024,                                                                                                 \
-		 "URL that gets each event by HTTP POST, as the record has it."},                                      \
+		 "URL that gets each event by HTTP POST, as the record has it.",                                       \
+		 false},                                                                                               \
 		RECEIVE_SINK_TEXT(target, "receive.post_token_file", post_token_file, "", 4000,                        \
 				  "File with a token for the header Authorization: Bearer of those requests."),        \
 		RECEIVE_SINK_TEXT(target, "receive.post_secret_file", post_secret_file, "", 4000,                      \

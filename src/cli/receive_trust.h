@@ -21,7 +21,7 @@ struct receive_trust_settings {
 
 #define RECEIVE_TRUST_ROW(target, name, field, fallback, min, max, help)                                               \
 	{                                                                                                              \
-		name, SETTING_TEXT, offsetof(struct target, trust.field), fallback, min, max, help                     \
+		name, SETTING_TEXT, offsetof(struct target, trust.field), fallback, min, max, help, false              \
 	}
 /* Rows of the settings table for a `struct receive_trust_settings trust` in `target`. */
 #define RECEIVE_TRUST_ROWS(target)                                                                                     \
@@ -42,7 +42,8 @@ struct receive_trust_settings {
 	{                                                                                                              \
 		"receive.tolerance", SETTING_DURATION, offsetof(struct target, trust.tolerance), "5m", 1000,           \
 			3600 * 1000,                                                                                   \
-			"How far webhook-timestamp may be from the time here, in whole seconds, when keys are set."    \
+			"How far webhook-timestamp may be from the time here, in whole seconds, when keys are set.",   \
+			false                                                                                          \
 	}
 
 struct receive_trust {

@@ -9,6 +9,7 @@
  * The admin token is made at the first start and kept in DATA/admin-token, for the owner's eyes only. It is never
  * logged. */
 #include "api/api.h"
+#include "api/metrics.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/files.h"
@@ -56,12 +57,19 @@ struct serve_settings {
 	uint64_t keep_samples;
 	char *on_fail;
 	char *on_unparsable;
+	struct service_status status;
+	uint64_t status_apps_max;
 	struct service_log log;
 };
 
 #define SERVE_ROW(name, type, field, fallback, min, max, help)                                                         \
 	{                                                                                                              \
-		name, type, offsetof(struct serve_settings, field), fallback, min, max, help                           \
+		name, type, offsetof(struct serve_settings, field), fallback, min, max, help, false                    \
+	}
+/* One that can be reloaded. */
+#define SERVE_LIVE(name, type, field, fallback, min, max, help)                                                        \
+	{                                                                                                              \
+		name, type, offsetof(struct serve_settings, field), fallback, min, max, help, true                     \
 	}
 #define SERVE_S UINT64_C(1000)
 #define SERVE_DAY (86400 * SERVE_S)
@@ -78,16 +86,16 @@ static const struct setting serve_rows[] = {
 		  "Addresses of proxies, with commas between, whose X-Forwarded-For is believed."),
 	SERVE_ROW("client.origins", SETTING_TEXT, client_origins, "*", 0, 4000,
 		  "Web origins whose pages may use the client path, with commas between; * for all, empty for none."),
-	SERVE_ROW("rate.api", SETTING_COUNT, rates.api, "200", 0, RATE_PER_SECOND_MAX,
-		  "Calls per second of one app and command on the server API; 0 for no limit, as in all of rate."),
-	SERVE_ROW("rate.slow", SETTING_COUNT, rates.slow, "100", 0, RATE_PER_SECOND_MAX,
-		  "The same for the commands of robots and statistics."),
-	SERVE_ROW("rate.list", SETTING_COUNT, rates.list, "10", 0, RATE_PER_SECOND_MAX,
-		  "The same for get_room_list of the server API."),
-	SERVE_ROW("rate.client", SETTING_COUNT, rates.client, "200", 0, RATE_PER_SECOND_MAX,
-		  "The same for the commands of the client path, over all users of the app."),
-	SERVE_ROW("rate.app", SETTING_COUNT, rates.app, "0", 0, RATE_PER_SECOND_MAX,
-		  "Calls per second of one app over all commands of server API and client path."),
+	SERVE_LIVE("rate.api", SETTING_COUNT, rates.api, "200", 0, RATE_PER_SECOND_MAX,
+		   "Calls per second of one app and command on the server API; 0 for no limit, as in all of rate."),
+	SERVE_LIVE("rate.slow", SETTING_COUNT, rates.slow, "100", 0, RATE_PER_SECOND_MAX,
+		   "The same for the commands of robots and statistics."),
+	SERVE_LIVE("rate.list", SETTING_COUNT, rates.list, "10", 0, RATE_PER_SECOND_MAX,
+		   "The same for get_room_list of the server API."),
+	SERVE_LIVE("rate.client", SETTING_COUNT, rates.client, "200", 0, RATE_PER_SECOND_MAX,
+		   "The same for the commands of the client path, over all users of the app."),
+	SERVE_LIVE("rate.app", SETTING_COUNT, rates.app, "0", 0, RATE_PER_SECOND_MAX,
+		   "Calls per second of one app over all commands of server API and client path."),
 	SERVE_ROW("rate.room_id", SETTING_DURATION, rates.room_id_ms, "1s", 0, RATE_ROOM_ID_MS_MAX,
 		  "How long after its creation the id of a room cannot be used again when the room was destroyed."),
 	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
@@ -99,38 +107,38 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("engine.queue_max", SETTING_COUNT, queue_max, "10000", 1, 1000000,
 		  "Most commands that wait for the writer; further ones are answered 60007, try again."),
 	SERVE_ROW("engine.batch_max", SETTING_COUNT, batch_max, "512", 1, 10000, "Most commands in one transaction."),
-	SERVE_ROW("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
-		  "PEM file with the certificates that receivers are checked against; without it the system's."),
-	SERVE_ROW(
+	SERVE_LIVE("callback.ca_file", SETTING_TEXT, ca_file, "", 0, 4000,
+		   "PEM file with the certificates that receivers are checked against; without it the system's."),
+	SERVE_LIVE(
 		SERVE_ALLOWED_NAME, SETTING_TEXT, allowed_addresses, "", 0, 4000,
 		"Addresses and CIDR ranges inside your network that callbacks may go to, with commas between, such as "
 		"127.0.0.0/8, ::1; * for all, empty for none. Public addresses need no entry."),
-	SERVE_ROW("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
-		  "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
-	SERVE_ROW("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
-		  "Longest time of one attempt, the reply included."),
-	SERVE_ROW("callback.reply_max", SETTING_SIZE, reply_max, "16KiB", 256, 16 * SERVE_MIB,
-		  "Largest reply of a receiver; a longer one is a failed attempt."),
+	SERVE_LIVE("callback.connect_timeout", SETTING_DURATION, connect_timeout, "2s", 10, 300 * SERVE_S,
+		   "Longest time to reach a receiver (name, TCP and TLS), a part of callback.total_timeout."),
+	SERVE_LIVE("callback.total_timeout", SETTING_DURATION, total_timeout, "5s", 10, 300 * SERVE_S,
+		   "Longest time of one attempt, the reply included."),
+	SERVE_LIVE("callback.reply_max", SETTING_SIZE, reply_max, "16KiB", 256, 16 * SERVE_MIB,
+		   "Largest reply of a receiver; a longer one is a failed attempt."),
 	SERVE_ROW("callback.in_flight_max", SETTING_COUNT, in_flight_max, "256", 1, 4096,
 		  "Most attempts under way at a time, over all apps."),
 	SERVE_ROW("callback.in_flight_per_app", SETTING_COUNT, in_flight_per_app, "8", 1, 4096,
 		  "Most attempts under way at a time for one app."),
-	SERVE_ROW("callback.retry_first", SETTING_DURATION, retry_first, "1s", 1, SERVE_DAY,
-		  "Wait after the first failed attempt; it doubles with each further one."),
-	SERVE_ROW("callback.retry_longest", SETTING_DURATION, retry_longest, "15m", 1, 7 * SERVE_DAY,
-		  "Longest wait between two attempts."),
-	SERVE_ROW("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
-		  "A callback that was not delivered this long after its event ends as failed."),
-	SERVE_ROW(
+	SERVE_LIVE("callback.retry_first", SETTING_DURATION, retry_first, "1s", 1, SERVE_DAY,
+		   "Wait after the first failed attempt; it doubles with each further one."),
+	SERVE_LIVE("callback.retry_longest", SETTING_DURATION, retry_longest, "15m", 1, 7 * SERVE_DAY,
+		   "Longest wait between two attempts."),
+	SERVE_LIVE("callback.give_up", SETTING_DURATION, give_up, "3d", 1, 365 * SERVE_DAY,
+		   "A callback that was not delivered this long after its event ends as failed."),
+	SERVE_LIVE(
 		"callback.probe_longest", SETTING_DURATION, probe_longest, "1m", 1, SERVE_DAY,
 		"Longest wait between two probes of a receiver that keeps failing; it starts at callback.retry_first."),
-	SERVE_ROW("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
-		  "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is "
-		  "made."),
-	SERVE_ROW("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
-		  "How long delivered and superseded callbacks are kept; 0 for ever."),
-	SERVE_ROW("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
-		  "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
+	SERVE_LIVE("callback.supersede", SETTING_BOOL, supersede, "on", 0, 0,
+		   "Whether an alert that waits for a receiver ends when a newer one of the same app and threshold is "
+		   "made."),
+	SERVE_LIVE("callback.keep_delivered", SETTING_DURATION, keep_delivered, "7d", 0, 3650 * SERVE_DAY,
+		   "How long delivered and superseded callbacks are kept; 0 for ever."),
+	SERVE_LIVE("callback.keep_failed", SETTING_DURATION, keep_failed, "30d", 0, 3650 * SERVE_DAY,
+		   "How long callbacks that failed are kept, and can be replayed; 0 for ever."),
 	SERVE_ROW("console.enabled", SETTING_BOOL, console, "on", 0, 0,
 		  "Whether the web console is served at /console/."),
 	SERVE_ROW("manage.session_timeout", SETTING_DURATION, session_timeout, "8h", 60 * SERVE_S, 7 * SERVE_DAY,
@@ -139,14 +147,18 @@ static const struct setting serve_rows[] = {
 	SERVE_ROW("manage.wrong_tokens_max", SETTING_COUNT, wrong_tokens_max, "5", 0, 1000000,
 		  "Wrong admin tokens in a row after which an address must wait, up to 30 s for each further one; 0: "
 		  "no wait."),
-	SERVE_ROW("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
-		  "How long the audit log keeps who changed what; 0 for ever."),
-	SERVE_ROW("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
-		  "How long the history of each app's room count is kept, one row for each minute with a change."),
-	SERVE_ROW("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
-		  "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
-	SERVE_ROW("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
-		  "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
+	SERVE_LIVE("audit.keep", SETTING_DURATION, keep_audit, "365d", 0, 3650 * SERVE_DAY,
+		   "How long the audit log keeps who changed what; 0 for ever."),
+	SERVE_LIVE("history.keep", SETTING_DURATION, keep_samples, "2d", SERVE_DAY / 24, 31 * SERVE_DAY,
+		   "How long the history of each app's room count is kept, one row for each minute with a change."),
+	SERVE_LIVE("callback.on_fail", SETTING_TEXT, on_fail, "retry", 1, 16,
+		   "What a reply with ActionStatus FAIL means: retry, or accept it as delivered."),
+	SERVE_LIVE("callback.on_unparsable", SETTING_TEXT, on_unparsable, "retry", 1, 16,
+		   "What status 2xx with a body that is no reply means: retry, or accept it as delivered."),
+	SERVICE_STATUS_ROWS(serve_settings, ""),
+	SERVE_ROW("status.apps_max", SETTING_COUNT, status_apps_max, "1000", 0, METRICS_APPS_MAX,
+		  "Most apps of which /metrics tells one by one, those with the lowest SDKAppIDs; its sums are over "
+		  "all."),
 	SERVICE_LOG_ROWS(serve_settings),
 };
 
@@ -163,6 +175,9 @@ struct serve {
 	struct hook *hook;
 	struct api *api;
 	struct http_server *server;
+	struct metrics *metrics; /* NULL for none, as status_server */
+	struct status_page page;
+	struct http_server *status_server;
 };
 
 /* ---- settings ---- */
@@ -200,7 +215,8 @@ static int serve_check(void *target, struct error *err)
 	struct serve *serve = container_of(target, struct serve, settings);
 	const struct serve_settings *settings = &serve->settings;
 
-	return service_http_check(&settings->http, err) || api_check_proxies(settings->trusted_proxies, err) ||
+	return service_http_check(&settings->http, err) || service_status_check(&settings->status, err) ||
+			       api_check_proxies(settings->trusted_proxies, err) ||
 			       api_check_origins(settings->client_origins, err) ||
 			       serve_check_callback(settings, err) ||
 			       guard_parse(SERVE_ALLOWED_NAME, settings->allowed_addresses, &serve->guard, err) ||
@@ -277,6 +293,7 @@ static void serve_look(void *target, struct look *look)
 	struct error err;
 
 	service_http_look(&settings->http, look);
+	service_status_look(&settings->status, look);
 	look_authorities(look, "callback.ca_file", settings->ca_file);
 	if (look_folder(look, "data.dir", settings->data_dir))
 		return;								   /* nothing is in it */
@@ -293,6 +310,12 @@ static void serve_look(void *target, struct look *look)
 
 /* ---- open, start, stop, close ---- */
 
+static void serve_append_store_path(const struct serve *serve, struct buf *path)
+{
+	buf_init(path, SERVE_PATH_BYTES_MAX);
+	buf_printf(path, "%s/highwater.db", serve->settings.data_dir);
+}
+
 static int serve_open_store(struct serve *serve, struct error *err)
 {
 	struct store_sqlite_options options = {
@@ -304,8 +327,7 @@ static int serve_open_store(struct serve *serve, struct error *err)
 
 	if (files_make_folder(serve->settings.data_dir, 0700, err))
 		return error_wrap(err, "data.dir");
-	buf_init(&path, SERVE_PATH_BYTES_MAX);
-	buf_printf(&path, "%s/highwater.db", serve->settings.data_dir);
+	serve_append_store_path(serve, &path);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
 	serve->data_dir = realpath(serve->settings.data_dir, NULL);
@@ -379,6 +401,38 @@ static int serve_open_server(struct serve *serve, struct error *err)
 	return http_server_open(&server, &serve->server, err);
 }
 
+static int serve_open_status(struct serve *serve, struct error *err)
+{
+	struct metrics_options options = {
+		.engine = serve->engine,
+		.hook = serve->hook,
+		.api = serve->api,
+		.server = serve->server,
+		.app_count_max = serve->settings.status_apps_max,
+	};
+	struct buf path;
+	int result;
+
+	if (!*serve->settings.status.listen)
+		return 0;
+	serve_append_store_path(serve, &path);
+	options.store_path = buf_c(&path);
+	result = metrics_open(&options, &serve->metrics, err);
+	buf_fini(&path);
+	if (result)
+		return -1;
+	serve->page.write_metrics = metrics_write;
+	serve->page.write_trouble = metrics_write_trouble;
+	serve->page.context = serve->metrics;
+	return service_open_status(&serve->settings.status, &serve->page, &serve->status_server, err);
+}
+
+static void serve_close_status(struct serve *serve)
+{
+	status_page_close(&serve->status_server);
+	metrics_close(&serve->metrics);
+}
+
 static int serve_open(struct serve *serve, struct error *err)
 {
 	return serve_open_store(serve, err) || serve_open_token(serve, err) || serve_open_engine(serve, err) ||
@@ -389,7 +443,7 @@ static int serve_open(struct serve *serve, struct error *err)
 
 static int serve_start(struct serve *serve, struct error *err)
 {
-	return engine_start(serve->engine, err) || hook_start(serve->hook, err) ||
+	return engine_start(serve->engine, err) || hook_start(serve->hook, err) || serve_open_status(serve, err) ||
 			       http_server_start(serve->server, err) ||
 			       service_ready(&serve->settings.http, http_server_port(serve->server), err)
 		       ? -1
@@ -401,6 +455,7 @@ static void serve_finish(void *context)
 {
 	struct serve *serve = context;
 
+	serve_close_status(serve); /* it borrows the server that is closed next */
 	hook_stop(serve->hook);
 	engine_stop(serve->engine);
 }
@@ -408,6 +463,7 @@ static void serve_finish(void *context)
 /* Of whatever was opened, also half. */
 static void serve_close(struct serve *serve)
 {
+	serve_close_status(serve);
 	if (serve->hook)
 		hook_stop(serve->hook);
 	if (serve->engine)
@@ -427,6 +483,7 @@ static int serve_run_service(struct serve *serve, struct error *err)
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
 	service_wait_signal();
+	status_page_drain(&serve->page);
 	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
 	return 0;
 }
@@ -458,6 +515,7 @@ static int serve_run(int argc, char **argv)
 			exit = service_fail(&serve_service, &err);
 		else
 			service_stopped(&serve.settings.http);
+		service_stopped_status(&serve.settings.status);
 	}
 	settings_fini(&settings);
 	return exit;

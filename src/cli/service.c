@@ -158,6 +158,13 @@ void service_http_look(const struct service_http *http, struct look *look)
 	look_place(look, "http.port_file", http->port_file);
 }
 
+void service_status_look(const struct service_status *status, struct look *look)
+{
+	if (*status->listen)
+		look_address(look, "status.listen", status->listen);
+	look_place(look, "status.port_file", status->port_file);
+}
+
 int service_file_check(const char *setting, const char *path, struct error *err)
 {
 	if (*path && files_check_readable(path, err))
@@ -197,6 +204,15 @@ int service_http_check(const struct service_http *http, struct error *err)
 			       service_file_check("http.key_file", http->key_file, err)
 		       ? -1
 		       : 0;
+}
+
+int service_status_check(const struct service_status *status, struct error *err)
+{
+	if (*status->listen && !service_is_listen_address(status->listen))
+		return error_set(err, ERR_INVALID,
+				 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8083",
+				 status->listen);
+	return 0;
 }
 
 int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err)
@@ -316,6 +332,37 @@ int service_ready(const struct service_http *http, unsigned port, struct error *
 	buf_fini(&text);
 	return result;
 }
+
+/* ---- the operator's page ---- */
+
+static int service_write_status_port(const struct service_status *status, unsigned port, struct error *err)
+{
+	char text[16];
+
+	if (!*status->port_file)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%u\n", port); /* fits */
+	return files_write(status->port_file, str_c(text), 0644, err) ? error_wrap(err, "status.port_file") : 0;
+}
+
+int service_open_status(const struct service_status *status, struct status_page *page, struct http_server **server_out,
+			struct error *err)
+{
+	if (!*status->listen)
+		return 0;
+	return status_page_open(page, status->listen, server_out, err) ||
+			       service_write_status_port(status, http_server_port(*server_out), err)
+		       ? -1
+		       : 0;
+}
+
+void service_stopped_status(const struct service_status *status)
+{
+	if (*status->port_file)
+		(void)unlink(status->port_file); /* one that is left is replaced at the next start */
+}
+
+/* ---- stop ---- */
 
 #define SERVICE_ANSWER_POLL_MS 5
 #define SERVICE_ANSWER_WAIT_MS 5000

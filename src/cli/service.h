@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/look.h"
 #include "http/server.h"
+#include "status/page.h"
 
 struct service_http {
 	char *listen;
@@ -29,68 +30,83 @@ struct service_http {
 	 listen_default,                                                                                               \
 	 1,                                                                                                            \
 	 255,                                                                                                          \
-	 "Address and port to listen on, such as 127.0.0.1:8080 or [::]:443; port 0 takes a free one."},               \
+	 "Address and port to listen on, such as 127.0.0.1:8080 or [::]:443; port 0 takes a free one.",                \
+	 false},                                                                                                       \
 		{"http.port_file",                                                                                     \
 		 SETTING_TEXT,                                                                                         \
 		 offsetof(struct target, http.port_file),                                                              \
 		 "",                                                                                                   \
 		 0,                                                                                                    \
 		 4000,                                                                                                 \
-		 "File that gets the port's number when everything is ready; removed at a clean stop."},               \
+		 "File that gets the port's number when everything is ready; removed at a clean stop.",                \
+		 false},                                                                                               \
 		{"http.cert_file",                                                                                     \
 		 SETTING_TEXT,                                                                                         \
 		 offsetof(struct target, http.cert_file),                                                              \
 		 "",                                                                                                   \
 		 0,                                                                                                    \
 		 4000,                                                                                                 \
-		 "PEM certificate chain; without it plain HTTP is spoken. Needs http.key_file."},                      \
+		 "PEM certificate chain; without it plain HTTP is spoken. Needs http.key_file.",                       \
+		 true},                                                                                                \
 		{"http.key_file",                                                                                      \
 		 SETTING_TEXT,                                                                                         \
 		 offsetof(struct target, http.key_file),                                                               \
 		 "",                                                                                                   \
 		 0,                                                                                                    \
 		 4000,                                                                                                 \
-		 "PEM private key of http.cert_file."},                                                                \
+		 "PEM private key of http.cert_file.",                                                                 \
+		 true},                                                                                                \
 		{"http.threads",                                                                                       \
 		 SETTING_COUNT,                                                                                        \
 		 offsetof(struct target, http.threads),                                                                \
 		 threads_default,                                                                                      \
 		 0,                                                                                                    \
 		 64,                                                                                                   \
-		 "Threads that serve connections; 0 means one per processor."},                                        \
-		{"http.body_max",  SETTING_SIZE,	   offsetof(struct target, http.body_max), body_default, 1024, \
-		 16 * 1024 * 1024, "Largest request body."},                                                           \
+		 "Threads that serve connections; 0 means one per processor.",                                         \
+		 false},                                                                                               \
+		{"http.body_max",                                                                                      \
+		 SETTING_SIZE,                                                                                         \
+		 offsetof(struct target, http.body_max),                                                               \
+		 body_default,                                                                                         \
+		 1024,                                                                                                 \
+		 16 * 1024 * 1024,                                                                                     \
+		 "Largest request body.",                                                                              \
+		 false},                                                                                               \
 		{"http.header_max",                                                                                    \
 		 SETTING_SIZE,                                                                                         \
 		 offsetof(struct target, http.header_max),                                                             \
 		 "16KiB",                                                                                              \
 		 1024,                                                                                                 \
 		 64 * 1024,                                                                                            \
-		 "Largest request line and headers together."},                                                        \
+		 "Largest request line and headers together.",                                                         \
+		 false},                                                                                               \
 		{"http.connections_max",                                                                               \
 		 SETTING_COUNT,                                                                                        \
 		 offsetof(struct target, http.connections_max),                                                        \
 		 "10000",                                                                                              \
 		 1,                                                                                                    \
 		 1000000,                                                                                              \
-		 "Most connections at a time; further ones wait in the kernel."},                                      \
+		 "Most connections at a time; further ones wait in the kernel.",                                       \
+		 false},                                                                                               \
 		{"http.request_timeout",                                                                               \
 		 SETTING_DURATION,                                                                                     \
 		 offsetof(struct target, http.request_timeout),                                                        \
 		 "10s",                                                                                                \
 		 100,                                                                                                  \
 		 3600 * 1000,                                                                                          \
-		 "Longest time from the first byte of a request to its last."},                                        \
+		 "Longest time from the first byte of a request to its last.",                                         \
+		 true},                                                                                                \
 		{"http.idle_timeout",                                                                                  \
 		 SETTING_DURATION,                                                                                     \
 		 offsetof(struct target, http.idle_timeout),                                                           \
 		 "60s",                                                                                                \
 		 100,                                                                                                  \
 		 3600 * 1000,                                                                                          \
-		 "How long a connection may be silent between requests, or leave a reply unread."},                    \
+		 "How long a connection may be silent between requests, or leave a reply unread.",                     \
+		 true},                                                                                                \
 	{                                                                                                              \
 		"http.drain_timeout", SETTING_DURATION, offsetof(struct target, http.drain_timeout), "10s", 0,         \
-			600 * 1000, "How long a stop waits for requests that are under way."                           \
+			600 * 1000, "How long a stop waits for requests that are under way.", true                     \
 	}
 
 /* The part of a settings struct for the log, and what it means. */
@@ -110,10 +126,31 @@ struct service_log_choice {
 	 "info",                                                                                                       \
 	 2,                                                                                                            \
 	 5,                                                                                                            \
-	 "Which lines are logged: debug, info, warn, error or off."},                                                  \
+	 "Which lines are logged: debug, info, warn, error or off.",                                                   \
+	 true},                                                                                                        \
 	{                                                                                                              \
 		"log.format", SETTING_TEXT, offsetof(struct target, log.format), "logfmt", 1, 16,                      \
-			"How log lines are written: logfmt (key=value), or json, an object each."                      \
+			"How log lines are written: logfmt (key=value), or json, an object each.", true                \
+	}
+
+/* The operator's page. */
+struct service_status {
+	char *listen;
+	char *port_file;
+};
+
+#define SERVICE_STATUS_ROWS(target, listen_default)                                                                    \
+	{"status.listen",                                                                                              \
+	 SETTING_TEXT,                                                                                                 \
+	 offsetof(struct target, status.listen),                                                                       \
+	 listen_default,                                                                                               \
+	 0,                                                                                                            \
+	 255,                                                                                                          \
+	 "Address and port of /metrics, /healthz and /readyz, for the operator only; empty: none.",                    \
+	 false},                                                                                                       \
+	{                                                                                                              \
+		"status.port_file", SETTING_TEXT, offsetof(struct target, status.port_file), "", 0, 4000,              \
+			"File that gets that port's number when everything is ready; removed at a clean stop.", false  \
 	}
 
 struct service {
@@ -139,6 +176,8 @@ MUST_CHECK int service_http_check(const struct service_http *http, struct error 
 MUST_CHECK int service_log_check(const struct service_log *log, struct service_log_choice *out, struct error *err);
 /* For `look`: the certificate, the address, the place of the port file. */
 void service_http_look(const struct service_http *http, struct look *look);
+void service_status_look(const struct service_status *status, struct look *look);
+MUST_CHECK int service_status_check(const struct service_status *status, struct error *err);
 /* Fails, naming the setting, when a file is named and cannot be read. */
 MUST_CHECK int service_file_check(const char *setting, const char *path, struct error *err);
 
@@ -159,5 +198,10 @@ void service_stopped(const struct service_http *http);
  */
 void service_close_http(const struct service_http *http, struct http_server **server, void (*finish)(void *context),
 			void *context);
+/* The page's listener, when there is to be one, and its port file; `server_out` stays NULL when not. */
+MUST_CHECK int service_open_status(const struct service_status *status, struct status_page *page,
+				   struct http_server **server_out, struct error *err);
+/* Removes the port file. */
+void service_stopped_status(const struct service_status *status);
 /* Prints what went wrong at the start and returns the exit code. */
 int service_fail(const struct service *service, const struct error *err);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/prom.h"
 #include "live/step.h"
 
 #include <assert.h>
@@ -24,12 +25,14 @@
 #define ENGINE_ARENA_CHUNK_BYTES (256 * 1024)
 #define ENGINE_READ_COUNT_MAX 4096
 #define ENGINE_PRUNE_PAUSE_MS 10     /* between two pieces of one round of removing: batches go first */
+#define ENGINE_PROBE_PAUSE_MS 1000   /* between two tries whether a store that failed can be written again */
 #define ENGINE_MAILBOX_COUNT_MAX 128 /* distinct mailboxes answered with one wake each; more cost more wakes */
 
 struct engine {
 	struct engine_options options;
 	struct store *store;
 	struct directory *directory;
+	struct figures *figures;
 	engine_delivery_hint hint;
 	void *hint_context;
 	engine_change_hint change_hint;
@@ -57,6 +60,7 @@ struct engine {
 	struct command **commands; /* batch_count_max of them */
 	int64_t prune_cursor;	   /* the writer's, as the next one: where the round of removing stands */
 	int64_t prune_ms;	   /* when it goes on, on clock_mono_ms; INT64_MAX: never */
+	int64_t probe_ms; /* the writer's: when to try the store after a failure, on clock_mono_ms; INT64_MAX: it is well */
 	struct log_limit failure_limit;
 	struct log_limit prune_limit;
 };
@@ -115,15 +119,16 @@ int engine_submit_read(struct engine *engine, struct engine_read *read, struct e
 	return result;
 }
 
-/* Waits for work, or until it is time to remove old callbacks. The lock is held. */
+/* Waits for work, or until it is time to remove old callbacks, or to try a store that failed. The lock is held. */
 static void engine_wait(struct engine *engine)
 {
-	struct timespec until = {engine->prune_ms / 1000, engine->prune_ms % 1000 * 1000000};
+	int64_t until_ms = engine->prune_ms < engine->probe_ms ? engine->prune_ms : engine->probe_ms;
+	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
 	int rc = 0;
 
 	while (!engine->first && !engine->closed && rc == 0)
-		rc = engine->prune_ms == INT64_MAX ? pthread_cond_wait(&engine->work, &engine->lock)
-						   : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
+		rc = until_ms == INT64_MAX ? pthread_cond_wait(&engine->work, &engine->lock)
+					   : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
 }
 
 /* Waits and takes up to a batch of work. Returns the list; NULL when it is time for something else, or when closed and
@@ -160,6 +165,17 @@ static void engine_die(const struct error *err)
 	_exit(EX_IOERR); /* no destructor may write anything now */
 }
 
+/* Notes that the store cannot be written, or, with NULL, that it can. */
+static void engine_note_health(struct engine *engine, const struct error *err)
+{
+	engine->probe_ms = err ? clock_mono_ms() + ENGINE_PROBE_PAUSE_MS : INT64_MAX;
+	pthread_mutex_lock(&engine->lock);
+	engine->stats.is_failing = err != NULL;
+	(void)str_copy(engine->stats.failure, sizeof(engine->stats.failure),
+		       str_c(err ? err->text : "")); /* a text too long is cut */
+	pthread_mutex_unlock(&engine->lock);
+}
+
 static void engine_fail_batch(struct engine *engine, size_t count, const struct error *err)
 {
 	uint64_t held_back;
@@ -169,6 +185,7 @@ static void engine_fail_batch(struct engine *engine, size_t count, const struct 
 	if (log_limit_pass(&engine->failure_limit, clock_mono_ms(), &held_back))
 		log_event(LOG_LEVEL_ERROR, "batch_failed", LOG_C("class", error_class_word(err->class)),
 			  LOG_C("error", err->text), LOG_U64("commands", count), LOG_U64("held_back", held_back));
+	engine_note_health(engine, err);
 	for (size_t i = 0; i < count; i++) {
 		engine->commands[i]->code = HW_INTERNAL;
 		engine->commands[i]->room_count = 0;
@@ -190,20 +207,35 @@ static void engine_publish(struct engine *engine, const struct live_set *set)
 	}
 }
 
+static void engine_note_commit(struct engine *engine, int64_t began_ns)
+{
+	static const int64_t bounds[] = ENGINE_COMMIT_BUCKETS_US;
+	int64_t duration_us = (clock_mono_ns() - began_ns) / 1000;
+
+	pthread_mutex_lock(&engine->lock);
+	engine->stats.commit_us_total += (uint64_t)duration_us;
+	engine->stats.commit_buckets[prom_bucket(bounds, ARRAY_LEN(bounds), duration_us)]++;
+	pthread_mutex_unlock(&engine->lock);
+}
+
 /* Load, step, commit, publish. When it returns 0, what the commands' answers say is on disk; on -1 nothing of the batch
  * is, and the answers say so. Nothing else in the program may tell a client that a change was made. */
 static int engine_execute(struct engine *engine, struct live_set *set, size_t count)
 {
 	struct error err;
+	int64_t began_ns;
 
 	for (size_t i = 0; i < count; i++)
 		live_set_touch(set, engine->commands[i]);
 	if (store_load(engine->store, set, &err))
 		goto fail;
 	live_step(set, engine->commands, count);
+	began_ns = clock_mono_ns();
 	if (store_commit(engine->store, set, &err))
 		goto fail;
+	engine_note_commit(engine, began_ns);
 	engine_publish(engine, set);
+	figures_take(engine->figures, set);
 	return 0;
 fail:
 	engine_fail_batch(engine, count, &err);
@@ -245,7 +277,10 @@ static void engine_answer(struct engine_job *jobs)
 
 static void engine_count_batch(struct engine *engine, size_t count, bool failed)
 {
+	static const int64_t bounds[] = ENGINE_BATCH_BUCKETS;
+
 	pthread_mutex_lock(&engine->lock);
+	engine->stats.batch_buckets[prom_bucket(bounds, ARRAY_LEN(bounds), (int64_t)count)]++;
 	engine->stats.commands_total += count;
 	engine->stats.batches_total++;
 	engine->stats.batches_failed_total += failed;
@@ -285,6 +320,8 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 		engine_hint(engine, &set);
 		if (engine->change_hint)
 			engine->change_hint(engine->change_context, &set);
+		if (engine->probe_ms != INT64_MAX)
+			engine_note_health(engine, NULL);
 	}
 	engine_answer(jobs);
 	store_tidy(engine->store);
@@ -317,6 +354,24 @@ static void engine_prune(struct engine *engine)
 	pthread_mutex_unlock(&engine->lock);
 }
 
+/* After a failed batch: is there room again? Else whoever asks whether we are ready, and sends nothing while we are not,
+ * would wait for ever. */
+static void engine_probe(struct engine *engine)
+{
+	struct error err;
+
+	if (clock_mono_ms() < engine->probe_ms)
+		return;
+	if (store_probe(engine->store, &err) == 0) {
+		engine_note_health(engine, NULL);
+		log_event(LOG_LEVEL_INFO, "store_writable", LOG_C("action", "batches are stored again"));
+		return;
+	}
+	if (err.class == ERR_INTERNAL)
+		engine_die(&err);
+	engine_note_health(engine, &err);
+}
+
 static bool engine_is_over(struct engine *engine)
 {
 	bool over;
@@ -338,6 +393,7 @@ static void *engine_write(void *context)
 		if (jobs)
 			engine_do_batch(engine, jobs, count);
 		engine_prune(engine);
+		engine_probe(engine);
 	}
 	return NULL;
 }
@@ -374,6 +430,7 @@ static void engine_learn_app(void *context, const struct store_app *app)
 	struct engine *engine = context;
 
 	directory_publish(engine->directory, &app->config);
+	figures_set(engine->figures, &app->config, &app->state);
 }
 
 /* The writer waits on the clock that does not jump. */
@@ -400,6 +457,8 @@ int engine_open(const struct engine_options *options, struct store *store, struc
 	engine->options = *options;
 	engine->store = store;
 	engine->directory = directory_new();
+	engine->figures = figures_new();
+	engine->probe_ms = INT64_MAX;
 	engine->hash_key = hash_key_random();
 	engine->commands = mem_zalloc(options->batch_count_max * sizeof(*engine->commands));
 	engine->failure_limit.interval_ms = 1000;
@@ -476,6 +535,7 @@ void engine_close(struct engine **engine_ptr)
 	engine_stop(engine);
 	store_reader_close(&engine->reader);
 	directory_free(&engine->directory);
+	figures_free(&engine->figures);
 	arena_fini(&engine->arena);
 	(void)pthread_cond_destroy(&engine->read_work);
 	(void)pthread_cond_destroy(&engine->work);
@@ -490,6 +550,11 @@ struct directory *engine_directory(struct engine *engine)
 	return engine->directory;
 }
 
+struct figures *engine_figures(struct engine *engine)
+{
+	return engine->figures;
+}
+
 struct store *engine_store(struct engine *engine)
 {
 	return engine->store;
@@ -500,5 +565,8 @@ void engine_stats(struct engine *engine, struct engine_stats *out)
 	pthread_mutex_lock(&engine->lock);
 	*out = engine->stats;
 	out->queue_count = engine->queue_count;
+	out->queue_count_max = engine->options.queue_count_max;
+	out->read_count = engine->read_count;
+	out->read_count_max = ENGINE_READ_COUNT_MAX;
 	pthread_mutex_unlock(&engine->lock);
 }

@@ -6,6 +6,7 @@
  * answer leaves only after the batch that holds it is durable. */
 #include "base/mailbox.h"
 #include "engine/directory.h"
+#include "engine/figures.h"
 #include "store/store.h"
 
 struct engine;
@@ -69,7 +70,21 @@ MUST_CHECK int engine_submit(struct engine *engine, struct engine_job *job, stru
 MUST_CHECK int engine_submit_read(struct engine *engine, struct engine_read *read, struct error *err);
 
 struct directory *engine_directory(struct engine *engine);
+/* Of every app, as of the last batch. */
+struct figures *engine_figures(struct engine *engine);
 struct store *engine_store(struct engine *engine);
+
+/* Upper bounds of the buckets of commits, in microseconds, and of batches, in commands; one more is for what is above. */
+#define ENGINE_COMMIT_BUCKETS_US                                                                                       \
+	{                                                                                                              \
+		100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000                 \
+	}
+#define ENGINE_COMMIT_BUCKET_COUNT 14
+#define ENGINE_BATCH_BUCKETS                                                                                           \
+	{                                                                                                              \
+		1, 2, 4, 8, 16, 32, 64, 128, 256, 512                                                                  \
+	}
+#define ENGINE_BATCH_BUCKET_COUNT 11
 
 struct engine_stats {
 	uint64_t commands_total;
@@ -78,7 +93,15 @@ struct engine_stats {
 	uint64_t batch_count_highest;
 	uint64_t refused_total; /* queue full */
 	uint64_t queue_count;	/* waiting now */
-	uint64_t pruned_total;	/* callbacks removed because nobody keeps them longer */
+	uint64_t queue_count_max;
+	uint64_t read_count; /* reads waiting now */
+	uint64_t read_count_max;
+	uint64_t commit_us_total;			     /* of the commits that succeeded, as the buckets */
+	uint64_t commit_buckets[ENGINE_COMMIT_BUCKET_COUNT]; /* each for itself, as the next */
+	uint64_t batch_buckets[ENGINE_BATCH_BUCKET_COUNT];   /* of all batches, by commands */
+	bool is_failing;       /* the last batch could not be stored, nor anything since: the engine tries by itself */
+	char failure[192];     /* why, then */
+	uint64_t pruned_total; /* callbacks removed because nobody keeps them longer */
 };
 /* Threads: any. */
 void engine_stats(struct engine *engine, struct engine_stats *out);

@@ -498,5 +498,7 @@ void hook_stats(struct hook *hook, struct hook_stats *out)
 {
 	pthread_mutex_lock(&hook->lock);
 	*out = hook->stats;
+	out->held = hook->held_count;
+	out->held_max = hook->options.in_flight_max * TARGET_HELD_PER_FLIGHT;
 	pthread_mutex_unlock(&hook->lock);
 }

@@ -41,6 +41,14 @@ void hook_stop(struct hook *hook);
 /* After engine_stop: until then the writer may tell of callbacks, or be about to wake us. Accepts NULL. */
 void hook_close(struct hook **hook);
 
+/* Upper bounds of the buckets of the time from event to delivery, in microseconds; one more is for what took longer. */
+#define HOOK_LATENCY_BUCKETS_US                                                                                        \
+	{                                                                                                              \
+		5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 15000000, 60000000,      \
+			300000000, 900000000, 3600000000, 21600000000, 86400000000                                     \
+	}
+#define HOOK_LATENCY_BUCKET_COUNT 18
+
 struct hook_stats {
 	uint64_t attempts_total; /* requests that ended */
 	uint64_t delivered_total;
@@ -48,8 +56,13 @@ struct hook_stats {
 	uint64_t failed_total;
 	uint64_t superseded_total;
 	uint64_t in_flight;
-	uint64_t targets;	   /* apps with callbacks waiting */
+	uint64_t targets; /* apps with callbacks waiting */
+	uint64_t held;	  /* taken from the store: in flight, or the outcome is not durable yet */
+	uint64_t held_max;
 	int64_t last_delivered_ms; /* wall clock; 0 for none since the start */
+	/* From the event, or the last replay, to the end of the attempt that delivered it; steps of the wall clock show. */
+	uint64_t latency_us_total;
+	uint64_t latency_buckets[HOOK_LATENCY_BUCKET_COUNT]; /* each for itself */
 };
 /* The ids of callbacks in flight: on the wire, or with an outcome that is not durable yet. Gives at most `count_max` of
  * them and returns how many. Threads: any. */

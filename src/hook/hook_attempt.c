@@ -5,6 +5,7 @@
  * again and again, and the callback is not sent a second time meanwhile. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/prom.h"
 #include "hook/attempt_log.h"
 #include "hook/hook_internal.h"
 
@@ -55,14 +56,26 @@ void hook_attempt_drop(struct hook *hook, struct attempt *attempt)
 
 /* ---- marks ---- */
 
-static void hook_count_mark(struct hook *hook, const struct delivery_result *result)
+static void hook_count_latency(struct hook_stats *stats, int64_t latency_ms)
 {
+	static const int64_t bounds[] = HOOK_LATENCY_BUCKETS_US;
+	int64_t latency_us = latency_ms > 0 ? latency_ms * 1000 : 0;
+
+	stats->latency_us_total += (uint64_t)latency_us;
+	stats->latency_buckets[prom_bucket(bounds, ARRAY_LEN(bounds), latency_us)]++;
+}
+
+static void hook_count_mark(struct hook *hook, const struct attempt *attempt)
+{
+	const struct delivery_result *result = &attempt->job.command.u.delivery;
+
 	pthread_mutex_lock(&hook->lock);
 	hook->stats.attempts_total += result->sent;
 	switch (result->mark) {
 	case DELIVERY_DELIVERED:
 		hook->stats.delivered_total++;
 		hook->stats.last_delivered_ms = result->attempt_ms;
+		hook_count_latency(&hook->stats, result->attempt_ms - attempt->base_ms);
 		break;
 	case DELIVERY_RETRY:
 		hook->stats.retried_total++;
@@ -126,7 +139,7 @@ static void hook_marked(struct mail *mail)
 		return;
 	}
 	if (attempt->job.command.code == HW_OK) { /* else the app was deleted, and its rows ended with it */
-		hook_count_mark(hook, result);
+		hook_count_mark(hook, attempt);
 		hook_log_mark(hook, attempt);
 	}
 	if (target->retry_held) { /* a replay may have made this very callback wait again while it was held */

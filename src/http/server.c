@@ -345,5 +345,7 @@ void http_server_stats(struct http_server *server, struct http_server_stats *out
 		out->refused_total += atomic_load(&thread->refused_total);
 		out->streams_open += atomic_load(&thread->streams_open);
 		out->timeouts_total += atomic_load(&thread->timeouts_total);
+		for (size_t k = 0; k < HTTP_STATUS_CLASSES; k++)
+			out->replies_total[k] += atomic_load(&thread->replies_total[k]);
 	}
 }

@@ -56,6 +56,8 @@ void http_server_drain(struct http_server *server, uint64_t timeout_ms);
 /* Ends the threads and frees. Every kept call must have been replied to before (asserted). Accepts NULL. */
 void http_server_close(struct http_server **server);
 
+#define HTTP_STATUS_CLASSES 6
+
 struct http_server_stats {
 	uint64_t connection_count; /* open now */
 	uint64_t connections_total;
@@ -64,6 +66,7 @@ struct http_server_stats {
 	uint64_t refused_total;	 /* refusals answered by the server itself */
 	uint64_t timeouts_total; /* connections closed for slowness */
 	uint64_t streams_open;
+	uint64_t replies_total[HTTP_STATUS_CLASSES]; /* all replies by the first digit of the status, 0 for odd ones */
 };
 /* Threads: any. */
 void http_server_stats(struct http_server *server, struct http_server_stats *out);

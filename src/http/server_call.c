@@ -166,7 +166,14 @@ static void server_call_replace_body(h2o_ostream_t *stream, h2o_req_t *req, h2o_
 	h2o_ostream_send_next(stream, req, &self->body, count ? 1 : 0, state);
 }
 
-/* On every reply: rewords those that are not the handler's. */
+static void server_call_count(struct server_thread *thread, int status)
+{
+	size_t class = status >= 100 && status < 600 ? (size_t)status / 100 : 0;
+
+	(void)atomic_fetch_add_explicit(&thread->replies_total[class], 1, memory_order_relaxed); /* the old value */
+}
+
+/* On every reply: counts it, and rewords those that are not the handler's. */
 static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
 	struct server_thread *thread = server_call_thread_of(req);
@@ -174,6 +181,7 @@ static void server_call_filter(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream
 	enum http_refusal why = req->res.status == 413 ? HTTP_REFUSAL_BODY_TOO_LARGE : HTTP_REFUSAL_BAD_REQUEST;
 
 	(void)filter; /* has no state */
+	server_call_count(thread, req->res.status);
 	if (thread->own_reply) {
 		h2o_setup_next_ostream(req, slot);
 		return;

@@ -96,6 +96,7 @@ struct server_thread {
 	_Atomic uint64_t refused_total;
 	_Atomic uint64_t timeouts_total;
 	_Atomic uint64_t streams_open;
+	_Atomic uint64_t replies_total[HTTP_STATUS_CLASSES];
 };
 
 struct server_handler {

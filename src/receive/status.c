@@ -1,4 +1,4 @@
-/* Metrics and health of the receiver; see status.h.
+/* Metrics of the receiver, and whether it can work; see status.h.
  *
  * A scrape costs the same however much is recorded: counters are read where they are kept, and of the record only the table
  * of apps and the gaps, which are bounded, at most once a second, by whichever loop thread asks first; the others wait for
@@ -9,22 +9,16 @@
 #include "base/prom.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define STATUS_BYTES_MAX ((size_t)8 * 1024 * 1024)
 #define STATUS_APPS_MS 1000 /* how long what the record says of the apps is used */
-#define STATUS_TEXT STR("text/plain; charset=utf-8")
 
 struct status {
 	struct status_options options;
 	char *record_path;
-	int64_t start_ms; /* wall clock */
 	pthread_mutex_t lock;
 	struct record_reader *reader; /* under the lock, as the next four */
 	struct arena arena;
@@ -164,25 +158,6 @@ static void status_write_apps(struct status *status, struct buf *out)
 
 /* ---- the receiver ---- */
 
-static void status_write_word(struct buf *out, const char *name, const char *label, const char *word, uint64_t value)
-{
-	const struct prom_label one = {label, str_c(word)};
-
-	prom_u64(out, name, &one, 1, value);
-}
-
-static void status_gauge(struct buf *out, const char *name, const char *help, uint64_t value)
-{
-	prom_family(out, name, "gauge", help);
-	prom_u64(out, name, NULL, 0, value);
-}
-
-static void status_counter(struct buf *out, const char *name, const char *help, uint64_t value)
-{
-	prom_family(out, name, "counter", help);
-	prom_u64(out, name, NULL, 0, value);
-}
-
 static void status_write_callbacks(const struct receive_stats *stats, struct buf *out)
 {
 	static const char results[] = "highwater_receive_callbacks_total";
@@ -192,15 +167,15 @@ static void status_write_callbacks(const struct receive_stats *stats, struct buf
 	for (size_t i = HW_RECEIVER_OK + 1; i < HW_RECEIVER_RESULT_COUNT; i++)
 		refused += stats->refused_total[i];
 	prom_family(out, results, "counter", "Requests by what became of them.");
-	status_write_word(out, results, "result", "recorded", stats->recorder.recorded_total);
-	status_write_word(out, results, "result", "duplicate", stats->recorder.duplicate_total);
-	status_write_word(out, results, "result", "refused", refused);
-	status_write_word(out, results, "result", "unrecorded", stats->recorder.unrecorded_total);
+	prom_word(out, results, "result", "recorded", stats->recorder.recorded_total);
+	prom_word(out, results, "result", "duplicate", stats->recorder.duplicate_total);
+	prom_word(out, results, "result", "refused", refused);
+	prom_word(out, results, "result", "unrecorded", stats->recorder.unrecorded_total);
 	prom_family(out, reasons, "counter", "Refused requests by reason.");
 	for (size_t i = HW_RECEIVER_OK + 1; i < HW_RECEIVER_RESULT_COUNT; i++)
-		status_write_word(out, reasons, "reason", hw_receiver_result_word((enum hw_receiver_result)i),
-				  stats->refused_total[i]);
-	status_write_word(out, reasons, "reason", "http", stats->refused_by_server_total);
+		prom_word(out, reasons, "reason", hw_receiver_result_word((enum hw_receiver_result)i),
+			  stats->refused_total[i]);
+	prom_word(out, reasons, "reason", "http", stats->refused_by_server_total);
 }
 
 static uint64_t status_record_bytes(const struct status *status)
@@ -228,13 +203,12 @@ static void status_write_record(const struct status *status, const struct record
 	prom_family(out, "highwater_receive_batch_seconds", "histogram",
 		    "How long it took to make a batch of callbacks durable.");
 	prom_histogram(out, "highwater_receive_batch_seconds", &histogram);
-	status_gauge(out, "highwater_receive_queue_length", "Callbacks that wait to be recorded.", stats->queue_count);
-	status_gauge(out, "highwater_receive_record_failing", "1 while the record cannot be written.",
-		     stats->is_failing);
-	status_gauge(out, "highwater_receive_record_bytes", "Size of the record on disk.", status_record_bytes(status));
-	status_counter(out, "highwater_receive_notes_total", "Notes of silence and of its end.", stats->notes_total);
-	status_counter(out, "highwater_receive_pruned_total",
-		       "Events removed because they were older than receive.keep.", stats->pruned_total);
+	prom_gauge(out, "highwater_receive_queue_length", "Callbacks that wait to be recorded.", stats->queue_count);
+	prom_gauge(out, "highwater_receive_record_failing", "1 while the record cannot be written.", stats->is_failing);
+	prom_gauge(out, "highwater_receive_record_bytes", "Size of the record on disk.", status_record_bytes(status));
+	prom_counter(out, "highwater_receive_notes_total", "Notes of silence and of its end.", stats->notes_total);
+	prom_counter(out, "highwater_receive_pruned_total", "Events removed because they were older than receive.keep.",
+		     stats->pruned_total);
 }
 
 /* ---- sinks ---- */
@@ -283,137 +257,50 @@ static void status_write_sinks(struct status *status, struct buf *out)
 	for (size_t r = 0; r < ARRAY_LEN(status_sink_rows); r++) {
 		prom_family(out, status_sink_rows[r].name, status_sink_rows[r].type, status_sink_rows[r].help);
 		for (size_t i = 0; i < count; i++)
-			status_write_word(out, status_sink_rows[r].name, "sink", sink_kind_word(stats[i].kind),
-					  status_sink_rows[r].value(&stats[i]));
+			prom_word(out, status_sink_rows[r].name, "sink", sink_kind_word(stats[i].kind),
+				  status_sink_rows[r].value(&stats[i]));
 	}
 }
 
-/* ---- HTTP and the process ---- */
+/* ---- HTTP ---- */
 
 static void status_write_http(struct status *status, struct buf *out)
 {
 	struct http_server_stats stats;
 
 	http_server_stats(status->options.callbacks, &stats);
-	status_gauge(out, "highwater_receive_http_connections", "Open connections.", stats.connection_count);
-	status_counter(out, "highwater_receive_http_connections_total", "Connections taken.", stats.connections_total);
-	status_counter(out, "highwater_receive_http_requests_total", "Whole requests.", stats.calls_total);
-	status_counter(out, "highwater_receive_http_timeouts_total", "Connections closed because they were too slow.",
-		       stats.timeouts_total);
-}
-
-static uint64_t status_open_files(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	uint64_t count = 0;
-
-	if (!folder)
-		return 0;
-	while (readdir(folder))
-		count++;
-	(void)closedir(folder);		  /* only read */
-	return count > 3 ? count - 3 : 0; /* "." and ".." and this one */
-}
-
-static uint64_t status_resident_bytes(void)
-{
-	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long pages = 0;
-
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*u %lu", &pages) != 1)
-		pages = 0;
-	(void)fclose(file); /* only read */
-	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void status_write_process(const struct status *status, struct buf *out)
-{
-	const struct prom_label version = {"version", STR(HW_VERSION)};
-	struct rusage usage = {0};
-	struct rlimit files = {0};
-
-	(void)getrusage(RUSAGE_SELF, &usage);	/* cannot fail for ourselves */
-	(void)getrlimit(RLIMIT_NOFILE, &files); /* as above */
-	prom_family(out, "highwater_build_info", "gauge", "Always 1; the label has the version.");
-	prom_u64(out, "highwater_build_info", &version, 1, 1);
-	prom_family(out, "process_cpu_seconds_total", "counter", "Processor time.");
-	prom_millionths(out, "process_cpu_seconds_total", NULL, 0,
-			(uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-				(uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
-	status_gauge(out, "process_resident_memory_bytes", "Resident memory.", status_resident_bytes());
-	status_gauge(out, "process_open_fds", "Open file descriptors.", status_open_files());
-	status_gauge(out, "process_max_fds", "Most open file descriptors.", files.rlim_cur);
-	prom_family(out, "process_start_time_seconds", "gauge", "When the process began.");
-	prom_thousandths(out, "process_start_time_seconds", NULL, 0, status->start_ms);
+	prom_gauge(out, "highwater_receive_http_connections", "Open connections.", stats.connection_count);
+	prom_counter(out, "highwater_receive_http_connections_total", "Connections taken.", stats.connections_total);
+	prom_counter(out, "highwater_receive_http_requests_total", "Whole requests.", stats.calls_total);
+	prom_counter(out, "highwater_receive_http_timeouts_total", "Connections closed because they were too slow.",
+		     stats.timeouts_total);
 }
 
 /* ---- answers ---- */
 
-static void status_answer_metrics(struct status *status, struct http_call *call)
+void status_write_metrics(void *context, struct buf *out)
 {
+	struct status *status = context;
 	struct receive_stats stats;
-	struct buf out;
 
-	buf_init(&out, STATUS_BYTES_MAX);
 	receive_stats(status->options.receive, &stats);
-	status_write_callbacks(&stats, &out);
-	status_write_apps(status, &out);
-	status_write_record(status, &stats.recorder, &out);
-	status_write_sinks(status, &out);
-	status_write_http(status, &out);
-	status_write_process(status, &out);
-	if (buf_ok(&out))
-		http_call_reply(call, 200, STR(PROM_CONTENT_TYPE), buf_str(&out));
-	else
-		http_call_reply(call, 500, STATUS_TEXT, STR("the metrics are too many\n"));
-	buf_fini(&out);
+	status_write_callbacks(&stats, out);
+	status_write_apps(status, out);
+	status_write_record(status, &stats.recorder, out);
+	status_write_sinks(status, out);
+	status_write_http(status, out);
 }
 
-static void status_answer_ready(struct status *status, struct http_call *call)
+void status_write_trouble(void *context, struct buf *out)
 {
+	const struct status *status = context;
 	struct receive_stats stats;
-	char text[320];
 
 	receive_stats(status->options.receive, &stats);
 	if (stats.recorder.queue_count >= stats.recorder.queue_count_max)
-		http_call_reply(call, 503, STATUS_TEXT, STR("too many callbacks wait to be recorded\n"));
-	else if (stats.recorder.is_failing) {
-		(void)snprintf(text, sizeof(text), "the record cannot be written: %s\n",
-			       stats.recorder.error); /* fits */
-		http_call_reply(call, 503, STATUS_TEXT, str_c(text));
-	} else {
-		http_call_reply(call, 200, STATUS_TEXT, STR("ok\n"));
-	}
-}
-
-void status_handle(void *context, struct http_call *call)
-{
-	struct status *status = context;
-	struct str method = http_call_method(call);
-	struct str path = http_call_path(call);
-	bool known = str_eq(path, STR("/metrics")) || str_eq(path, STR("/healthz")) || str_eq(path, STR("/readyz"));
-
-	if (!known) {
-		http_call_reply(call, 404, STATUS_TEXT, STR("there are /metrics, /healthz and /readyz\n"));
-	} else if (!str_eq(method, STR("GET")) && !str_eq(method, STR("HEAD"))) {
-		http_call_add_header(call, STR("allow"), STR("GET, HEAD"));
-		http_call_reply(call, 405, STATUS_TEXT, STR("only GET and HEAD\n"));
-	} else if (str_eq(path, STR("/metrics"))) {
-		status_answer_metrics(status, call);
-	} else if (str_eq(path, STR("/readyz"))) {
-		status_answer_ready(status, call);
-	} else {
-		http_call_reply(call, 200, STATUS_TEXT, STR("ok\n"));
-	}
-}
-
-void status_refuse(void *context, enum http_refusal why, struct buf *body_out)
-{
-	(void)context; /* all are told alike */
-	(void)why;
-	buf_append_c(body_out, "{\"ErrorInfo\":\"this request cannot be understood, or is too large\"}");
+		buf_append_c(out, "too many callbacks wait to be recorded");
+	else if (stats.recorder.is_failing)
+		buf_printf(out, "the record cannot be written: %s", stats.recorder.error);
 }
 
 /* ---- life ---- */
@@ -426,7 +313,6 @@ int status_open(const struct status_options *options, struct status **status_out
 	assert(rc == 0);
 	status->options = *options;
 	status->record_path = mem_dup(options->record_path, strlen(options->record_path));
-	status->start_ms = clock_wall_ms();
 	arena_init(&status->arena, 65536);
 	if (record_reader_open(options->record_path, &status->reader, err)) {
 		status_close(&status);

@@ -382,6 +382,13 @@ static void memory_close(struct store *base)
 	mem_free(store);
 }
 
+static int memory_probe(struct store *base, struct error *err)
+{
+	(void)base; /* memory can always be written */
+	(void)err;
+	return 0;
+}
+
 static const struct store_ops memory_ops = {
 	.load = memory_load,
 	.commit = memory_commit,
@@ -389,6 +396,7 @@ static const struct store_ops memory_ops = {
 	.tidy = memory_tidy,
 	.prune = memory_prune,
 	.clip_due = memory_clip_due,
+	.probe = memory_probe,
 	.close = memory_close,
 	.reader_open = memory_reader_open,
 };

@@ -262,19 +262,25 @@ int memory_waiting_count(struct store_reader *base, uint32_t sdkappid, uint64_t 
 int memory_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
 {
 	struct memory_store *store = ((struct memory_reader *)base)->store;
-	int found = 0;
+	int64_t oldest_ms = INT64_MAX;
 
 	(void)err; /* cannot fail */
 	pthread_rwlock_rdlock(&store->lock);
-	for (size_t i = 0; i < store->callback_count && !found; i++) {
+	for (size_t i = 0; i < store->callback_count; i++) {
 		const struct store_callback *callback = store->callbacks[i];
 
-		found = callback->state == CALLBACK_WAITING && callback->sdkappid == sdkappid;
-		if (found)
-			*event_ms_out = callback->event_ms;
+		if (callback->state != CALLBACK_WAITING || (sdkappid && callback->sdkappid != sdkappid))
+			continue;
+		if (callback->event_ms < oldest_ms)
+			oldest_ms = callback->event_ms;
+		if (sdkappid) /* the one of the lowest id: ids rise with events */
+			break;
 	}
 	pthread_rwlock_unlock(&store->lock);
-	return found;
+	if (oldest_ms == INT64_MAX)
+		return 0;
+	*event_ms_out = oldest_ms;
+	return 1;
 }
 
 int memory_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,

@@ -32,6 +32,7 @@ struct sqlite_store {
 	struct sqlite_writer writer;
 	void *apps; /* tree of struct store_app by sdkappid: all apps, as committed */
 	uint32_t app_number_next;
+	int64_t probe_count;
 	bool in_batch; /* loaded, and neither committed nor abandoned */
 	uint64_t wal_pages_max;
 	_Atomic int wal_pages; /* frames in the log after the last commit */
@@ -219,6 +220,18 @@ static int sqlite_clip_due(struct store *base, int64_t latest_ms, struct error *
 	return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, rc, "looking at times of retries", err);
 }
 
+/* The value changes each time: SQLite writes nothing when it stays as it is. */
+static int sqlite_probe(struct store *base, struct error *err)
+{
+	struct sqlite_store *store = (struct sqlite_store *)base;
+	int rc;
+
+	assert(!store->in_batch);
+	store_abandon(base); /* as in sqlite_load */
+	rc = sqlite_writer_run_with(&store->writer, SQL_PROBE, ++store->probe_count);
+	return rc == SQLITE_OK ? 0 : sqlite_fail(store->db, rc, "writing", err);
+}
+
 /* ---- checkpoints ---- */
 
 /* Called by SQLite after each commit with the number of frames in the log. */
@@ -315,6 +328,7 @@ static const struct store_ops sqlite_ops = {
 	.tidy = sqlite_tidy,
 	.prune = sqlite_prune,
 	.clip_due = sqlite_clip_due,
+	.probe = sqlite_probe,
 	.close = sqlite_close,
 	.reader_open = sqlite_store_reader_open,
 };

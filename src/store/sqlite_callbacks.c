@@ -122,7 +122,8 @@ static int sqlite_first(struct store_reader *base, enum sqlite_read_statement wh
 }
 
 /* Ids rise with events. A callback that is delivered between the statements still has its event. */
-int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+static int sqlite_waiting_oldest_of(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out,
+				    struct error *err)
 {
 	sqlite3_stmt *statement =
 		sqlite_query(base, SQL_CALLBACK_DUE, 2, (const int64_t[]){sdkappid, STORE_OLDEST_SCAN_MAX});
@@ -139,6 +140,20 @@ int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t 
 	if (untried < oldest)
 		oldest = untried;
 	return oldest == INT64_MAX ? 0 : sqlite_first(base, SQL_CALLBACK_EVENT, oldest, event_ms_out, err);
+}
+
+int sqlite_waiting_oldest(struct store_reader *base, uint32_t sdkappid, int64_t *event_ms_out, struct error *err)
+{
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (sdkappid)
+		return sqlite_waiting_oldest_of(base, sdkappid, event_ms_out, err);
+	statement = sqlite_query(base, SQL_WAITING_OLDEST, 0, NULL);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*event_ms_out = sqlite3_column_int64(statement, 0);
+	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
 }
 
 int sqlite_callback_next(struct store_reader *base, struct arena *arena, uint32_t sdkappid, int64_t after_id,

@@ -121,6 +121,7 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 	X(SQL_SAMPLE_DROP, "DELETE FROM samples WHERE number = ?1 AND minute_ms < (SELECT max(minute_ms) "             \
 			   "FROM samples WHERE number = ?1 AND minute_ms < ?2)")                                       \
 	X(SQL_SAMPLES_DELETE, "DELETE FROM samples WHERE number = ?1")                                                 \
+	X(SQL_PROBE, "INSERT INTO meta VALUES ('probe', ?1) ON CONFLICT (key) DO UPDATE SET value = ?1")               \
 	X(SQL_NUMBER_SET, "UPDATE meta SET value = ?1 WHERE key = 'app_number_next'")
 
 #define SQLITE_ACCOUNT_SELECT "SELECT nick, face_url, create_ms FROM accounts WHERE number = ?1 AND name = ?2"
@@ -213,6 +214,9 @@ int sqlite_prune_write(struct sqlite_writer *writer, const struct sqlite_prune *
 	X(SQL_WAITING_NEVER_TRIED, "SELECT id FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 "        \
 				   "ORDER BY id LIMIT 1")                                                              \
 	X(SQL_CALLBACK_EVENT, "SELECT event_ms FROM callbacks WHERE id = ?1")                                          \
+	X(SQL_WAITING_OLDEST,                                                                                          \
+	  "SELECT event_ms FROM callbacks INDEXED BY callbacks_oldest WHERE state = 0 AND event_ms >= 0 "              \
+	  "ORDER BY event_ms LIMIT 1")                                                                                 \
 	X(SQL_CALLBACK_NEXT,                                                                                           \
 	  SQLITE_CALLBACK_SELECT "WHERE state = 0 AND sdkappid = ?1 AND due_ms = 0 AND id > ?2 ORDER BY id LIMIT 1")   \
 	X(SQL_CALLBACK_DUE, "SELECT id, due_ms FROM callbacks WHERE state = 0 AND sdkappid = ?1 AND due_ms > 0 "       \

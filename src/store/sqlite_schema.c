@@ -64,7 +64,8 @@ static const char *const sqlite_steps[] = {
 	"CREATE INDEX callbacks_alerts ON callbacks (sdkappid, threshold) WHERE threshold != 0;"
 	"CREATE INDEX callbacks_ended ON callbacks (id) WHERE state >= 2;"
 	"CREATE TABLE certificates (sdkappid INTEGER PRIMARY KEY, chain TEXT NOT NULL, key TEXT NOT NULL) STRICT;",
-	/* 4: the audit log, whose ids are never used twice; samples of the room count, and the minute that runs. */
+	/* 4: the audit log, whose ids are never used twice; samples of the room count, and the minute that runs;
+	 * an index that finds the oldest event that waits, however many do. */
 	"CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, sdkappid INTEGER NOT NULL, time_ms INTEGER NOT NULL,"
 	" actor TEXT NOT NULL, client_ip TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
 	"CREATE INDEX audit_of_app ON audit (sdkappid);"
@@ -72,7 +73,8 @@ static const char *const sqlite_steps[] = {
 	" room_count_highest INTEGER NOT NULL, room_count_max INTEGER NOT NULL, PRIMARY KEY (number, minute_ms))"
 	" STRICT, WITHOUT ROWID;"
 	"ALTER TABLE app_state ADD COLUMN minute_ms INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE app_state ADD COLUMN minute_highest INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE app_state ADD COLUMN minute_highest INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX callbacks_oldest ON callbacks (event_ms) WHERE state = 0;",
 };
 
 const struct sqlite_schema sqlite_store_schema = {SQLITE_APPLICATION_ID, sqlite_steps, ARRAY_LEN(sqlite_steps)};

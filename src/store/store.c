@@ -36,6 +36,11 @@ int store_clip_due(struct store *store, int64_t latest_ms, struct error *err)
 	return store->ops->clip_due(store, latest_ms, err);
 }
 
+int store_probe(struct store *store, struct error *err)
+{
+	return store->ops->probe(store, err);
+}
+
 uint64_t store_id(const struct store *store)
 {
 	return store->id;

@@ -137,6 +137,9 @@ MUST_CHECK int store_clip_due(struct store *store, int64_t latest_ms, struct err
  * Returns 1 when the round goes on, 0 at its end, or -1 with an error as store_commit's and the cursor as it was. */
 MUST_CHECK int store_prune(struct store *store, const struct store_retention *retention, int64_t *cursor,
 			   size_t *removed_out, struct error *err);
+/* Writes something small, durably, and nothing that matters: can the store be written? Between two batches. Returns 0, or -1
+ * with an error as store_commit's. */
+MUST_CHECK int store_probe(struct store *store, struct error *err);
 /* Random, made once per store: with a callback's id it names an event for ever. */
 uint64_t store_id(const struct store *store);
 #define STORE_SECRET_BYTES 32
@@ -198,8 +201,9 @@ MUST_CHECK int store_waiting_each(struct store_reader *reader,
 MUST_CHECK int store_waiting_count(struct store_reader *reader, uint32_t sdkappid, uint64_t *count_out,
 				   struct error *err);
 #define STORE_OLDEST_SCAN_MAX 5000
-/* When the event of the app's oldest waiting callback was. Returns 1, 0 when none waits, -1. Of those with a due_ms it
- * looks at the first STORE_OLDEST_SCAN_MAX that are due. */
+/* When the event of the app's oldest waiting callback was; with sdkappid 0, of the oldest of all apps. Returns 1, 0 when
+ * none waits, -1. Of one app's that have a due_ms it looks at the first STORE_OLDEST_SCAN_MAX that are due; of all apps
+ * at one row. */
 MUST_CHECK int store_waiting_oldest(struct store_reader *reader, uint32_t sdkappid, int64_t *event_ms_out,
 				    struct error *err);
 /* The app's first waiting callback with due_ms 0 and an id above `after_id`. Returns 1 with it (text in the arena, log

@@ -10,6 +10,7 @@ struct store_ops {
 	int (*prune)(struct store *store, const struct store_retention *retention, int64_t *cursor, size_t *removed_out,
 		     struct error *err);
 	int (*clip_due)(struct store *store, int64_t latest_ms, struct error *err);
+	int (*probe)(struct store *store, struct error *err);
 	void (*close)(struct store *store);
 	int (*reader_open)(struct store *store, struct store_reader **reader_out, struct error *err);
 };

@@ -91,6 +91,7 @@ class Process:
         self.arguments = [name, *arguments]
         self.name = name
         self.port_file = self.folder / f"{name}.port"
+        self.status_port_file = self.folder / "status.port"
         self.log_path = self.folder / f"{name}.log"
         self.child = None
         self.port = None
@@ -136,6 +137,25 @@ class Process:
                 raise
         return self.child.returncode if self.child else None
 
+
+    def status(self, path="/metrics", method="GET", seconds=20):
+        """Asks what it tells about itself: status and text."""
+        port = int(self.status_port_file.read_text())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name, **labels):
+        """The value of one sample; None when there is none."""
+        wanted = "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else ""
+        for line in self.status()[1].splitlines():
+            if line.startswith(f"{name}{wanted} "):
+                return float(line.split()[-1])
+        return None
 
     def check_log(self):
         """No secret may be in it: no key, no token, no UserSig, which begins with the mark of zlib in base64."""
@@ -270,6 +290,9 @@ def make_backend(tmp_path):
         backend.check_log()
 
 
+STATUS = ("--status-listen", "127.0.0.1:0", "--status-port-file", "status.port")  # in the folder it runs in
+
+
 @pytest.fixture
 def backend(make_backend):
     return make_backend()
@@ -317,25 +340,6 @@ class AppBackend(Process):
         if token:
             self.environment["HIGHWATER_RECEIVE_TOKEN"] = token
             self.secrets.add(token)
-
-    def status(self, path="/metrics", method="GET", seconds=20):
-        """Asks what it tells about itself: status and text."""
-        port = int((self.folder / "status.port").read_text())
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def metric(self, name, **labels):
-        """The value of one sample; None when there is none."""
-        wanted = "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else ""
-        for line in self.status()[1].splitlines():
-            if line.startswith(f"{name}{wanted} "):
-                return float(line.split()[-1])
-        return None
 
     def rows(self):
         """The rows of the record, the oldest first."""

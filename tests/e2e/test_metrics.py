@@ -190,10 +190,16 @@ def test_rules_and_dashboard_use_metrics_that_exist(make_app_backend, make_recei
     assert all(panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for panel in panels)
 
 
-def test_documentation_names_every_metric(make_app_backend, make_receiver):
+def test_documentation_names_every_metric(make_app_backend, make_backend, make_receiver):
     receive = make_app_backend("--receive-post-url", make_receiver().url)
-    documented = set(re.findall(r"^\| `([a-z_]+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
-    assert documented == names(receive.status()[1])
+    serve = make_backend(*conftest.STATUS)
+    documented = re.findall(r"^\| `([a-z_]+)` \| (\w+) \| .* \| (.*) \|$", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    told = set()
+    for text in (receive.status()[1], serve.status()[1]):
+        told |= {(name, dict(re.findall(r"^# TYPE (\S+) (\S+)", text, re.MULTILINE))[name], meaning)
+                 for name, meaning in re.findall(r"^# HELP (\S+) (.*)", text, re.MULTILINE)}  # fmt: skip
+    assert set(documented) == told
+    assert len(documented) == len(told)
 
 
 # ---- under attack ----

@@ -114,7 +114,17 @@ static void count_app(void *context, uint32_t sdkappid, uint32_t failures)
 	++*(unsigned *)context;
 }
 
-enum { COST_WAITING_EACH, COST_NEXT, COST_DUE, COST_GET, COST_NEWEST, COST_LIST, COST_LIST_ENDED, COST_COUNT };
+enum {
+	COST_WAITING_EACH,
+	COST_OLDEST,
+	COST_NEXT,
+	COST_DUE,
+	COST_GET,
+	COST_NEWEST,
+	COST_LIST,
+	COST_LIST_ENDED,
+	COST_COUNT
+};
 
 /* What each read costs when two apps have so many callbacks, all waiting but the first of each, which failed: half of
  * them never tried, half with a time, all alerts. */
@@ -149,6 +159,9 @@ static void measure(int64_t rows, int64_t costs[COST_COUNT])
 	assert_int_equal(store_waiting_each(fixture->reader, count_app, &apps, &err), 0);
 	assert_int_equal(apps, 2);
 	costs[COST_WAITING_EACH] = steps_taken();
+	assert_int_equal(store_waiting_oldest(fixture->reader, 0, &next, &err), 1);
+	assert_int_equal(next, 2); /* the first has failed */
+	costs[COST_OLDEST] = steps_taken();
 	id = app_id_make(1, (uint64_t)rows / 2);
 	assert_int_equal(store_callback_next(fixture->reader, &fixture->arena, APP, id, row, &err), 1);
 	costs[COST_NEXT] = steps_taken();

@@ -588,11 +588,53 @@ static void test_store_counts_what_waits_of_one_app(void **state)
 	assert_int_equal(waiting_count(fixture, APP + 2), 0);
 }
 
+static int64_t waiting_oldest(struct fixture *fixture)
+{
+	struct error err;
+	int64_t event_ms = 0;
+
+	assert_true(store_waiting_oldest(fixture->reader, 0, &event_ms, &err) == (event_ms > 0));
+	return event_ms;
+}
+
+static void test_store_finds_the_oldest_event_that_waits(void **state)
+{
+	struct fixture *fixture = *state;
+
+	assert_int_equal(waiting_oldest(fixture), 0);
+	fixture_add_app(fixture->store, APP, 1);
+	fixture_add_app(fixture->store, APP + 1, 1);
+	fixture_add_callbacks(fixture->store, APP, 1, 3000);
+	fixture_add_callbacks(fixture->store, APP + 1, 1, 2000);
+	assert_int_equal(waiting_oldest(fixture), 2000);
+	assert_int_equal(fixture_run(fixture->store, world_mark(APP + 1, app_id_make(2, 1), DELIVERY_RETRY)), HW_OK);
+	assert_int_equal(waiting_oldest(fixture), 2000);
+	assert_int_equal(fixture_run(fixture->store, world_mark(APP + 1, app_id_make(2, 1), DELIVERY_DELIVERED)),
+			 HW_OK);
+	assert_int_equal(waiting_oldest(fixture), 3000);
+	assert_int_equal(fixture_run(fixture->store, world_mark(APP, app_id_make(1, 1), DELIVERY_FAILED)), HW_OK);
+	assert_int_equal(waiting_oldest(fixture), 0);
+}
+
+static void test_store_can_be_probed_between_batches(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err;
+
+	assert_int_equal(store_probe(fixture->store, &err), 0);
+	fixture_add_app(fixture->store, APP, 1);
+	assert_int_equal(store_probe(fixture->store, &err), 0);
+	fixture_add_callbacks(fixture->store, APP, 1, 3000);
+	assert_int_equal(waiting_oldest(fixture), 3000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_STORE(test_store_callback_comes_back_in_every_field),
 		WITH_STORE(test_store_counts_what_waits_of_one_app),
+		WITH_STORE(test_store_finds_the_oldest_event_that_waits),
+		WITH_STORE(test_store_can_be_probed_between_batches),
 		WITH_STORE(test_store_marks_come_back_in_every_field),
 		WITH_STORE(test_store_mark_without_a_log_keeps_what_there_is),
 		WITH_STORE(test_store_mark_of_a_final_row_changes_nothing),

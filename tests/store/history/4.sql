@@ -15,6 +15,7 @@ CREATE TABLE accounts (number INTEGER NOT NULL, name TEXT NOT NULL, nick TEXT NO
 CREATE INDEX rooms_visible ON rooms (id) WHERE visible = 1;
 CREATE INDEX callbacks_alerts ON callbacks (sdkappid, threshold) WHERE threshold != 0;
 CREATE INDEX callbacks_ended ON callbacks (id) WHERE state >= 2;
+CREATE INDEX callbacks_oldest ON callbacks (event_ms) WHERE state = 0;
 CREATE TABLE certificates (sdkappid INTEGER PRIMARY KEY, chain TEXT NOT NULL, key TEXT NOT NULL) STRICT;
 CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, sdkappid INTEGER NOT NULL, time_ms INTEGER NOT NULL, actor TEXT NOT NULL, client_ip TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 CREATE INDEX audit_of_app ON audit (sdkappid);

@@ -22,12 +22,14 @@ struct options {
 #define KIB UINT64_C(1024)
 
 static const struct setting rows[] = {
-	{"http.listen", SETTING_TEXT, offsetof(struct options, listen), "127.0.0.1:80", 0, 30, "Where to listen."},
-	{"http.tls", SETTING_BOOL, offsetof(struct options, tls), "off", 0, 0, "Whether to speak TLS."},
-	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many."},
-	{"a.wait", SETTING_DURATION, offsetof(struct options, wait_ms), "2s", 10, 86400000, "How long."},
-	{"a.size", SETTING_SIZE, offsetof(struct options, size_bytes), "64KiB", 1, 1024 * 1024 * KIB, "How large."},
-	{"a.hook", SETTING_HIDDEN, offsetof(struct options, hook), "", 0, 30, "Where to post."},
+	{"http.listen", SETTING_TEXT, offsetof(struct options, listen), "127.0.0.1:80", 0, 30, "Where to listen.",
+	 false},
+	{"http.tls", SETTING_BOOL, offsetof(struct options, tls), "off", 0, 0, "Whether to speak TLS.", false},
+	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many.", false},
+	{"a.wait", SETTING_DURATION, offsetof(struct options, wait_ms), "2s", 10, 86400000, "How long.", false},
+	{"a.size", SETTING_SIZE, offsetof(struct options, size_bytes), "64KiB", 1, 1024 * 1024 * KIB, "How large.",
+	 false},
+	{"a.hook", SETTING_HIDDEN, offsetof(struct options, hook), "", 0, 30, "Where to post.", false},
 };
 
 struct fixture {

@@ -22,6 +22,7 @@ enum fake_call {
 	FAKE_READER_OPEN,
 	FAKE_PRUNE,
 	FAKE_CLIP,
+	FAKE_PROBE,
 	FAKE_WAITING, /* reads of delivery, as the rest */
 	FAKE_NEXT,
 	FAKE_DUE,
@@ -286,6 +287,13 @@ static inline int fake_clip_due(struct store *base, int64_t latest_ms, struct er
 	return fake_fails(store, FAKE_CLIP, err) ? -1 : store_clip_due(store->inner, latest_ms, err);
 }
 
+static inline int fake_probe(struct store *base, struct error *err)
+{
+	struct fake_store *store = (struct fake_store *)base;
+
+	return fake_fails(store, FAKE_PROBE, err) ? -1 : store_probe(store->inner, err);
+}
+
 static inline struct fake_store *fake_store_new(void)
 {
 	static const struct store_ops ops = {.load = fake_load,
@@ -294,6 +302,7 @@ static inline struct fake_store *fake_store_new(void)
 					     .tidy = fake_tidy,
 					     .prune = fake_prune,
 					     .clip_due = fake_clip_due,
+					     .probe = fake_probe,
 					     .close = fake_close,
 					     .reader_open = fake_reader_open};
 	struct fake_store *store = mem_zalloc(sizeof(*store));
