@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/files.h"
+#include "cli/reload.h"
 #include "cli/service.h"
 #include "http/guard.h"
 
@@ -178,6 +179,7 @@ struct serve {
 	struct metrics *metrics; /* NULL for none, as status_server */
 	struct status_page page;
 	struct http_server *status_server;
+	struct reload reload;
 };
 
 /* ---- settings ---- */
@@ -335,25 +337,31 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	return result;
 }
 
+static struct engine_keep serve_keep(const struct serve_settings *settings)
+{
+	return (struct engine_keep){.delivered_ms = settings->keep_delivered,
+				    .failed_ms = settings->keep_failed,
+				    .audit_ms = settings->keep_audit,
+				    .samples_ms = settings->keep_samples};
+}
+
 static int serve_open_engine(struct serve *serve, struct error *err)
 {
 	const struct engine_options options = {
 		.queue_count_max = serve->settings.queue_max,
 		.batch_count_max = serve->settings.batch_max,
-		.keep_delivered_ms = serve->settings.keep_delivered,
-		.keep_failed_ms = serve->settings.keep_failed,
 		.prune_interval_ms = SERVE_PRUNE_MS,
-		.keep_audit_ms = serve->settings.keep_audit,
-		.keep_samples_ms = serve->settings.keep_samples,
+		.keep = serve_keep(&serve->settings),
 	};
 
 	return engine_open(&options, serve->store, &serve->engine, err);
 }
 
-static int serve_open_hook(struct serve *serve, struct error *err)
+static struct hook_options serve_hook_options(const struct serve *serve)
 {
 	const struct serve_settings *settings = &serve->settings;
-	const struct hook_options options = {
+
+	return (struct hook_options){
 		.ca_file = settings->ca_file,
 		.guard = &serve->guard,
 		.connect_timeout_ms = settings->connect_timeout,
@@ -368,14 +376,19 @@ static int serve_open_hook(struct serve *serve, struct error *err)
 			  .give_up_ms = settings->give_up},
 		.verdict = serve->verdict,
 	};
+}
+
+static int serve_open_hook(struct serve *serve, struct error *err)
+{
+	const struct hook_options options = serve_hook_options(serve);
 
 	return hook_open(&options, serve->engine, &serve->hook, err);
 }
 
 static int serve_open_server(struct serve *serve, struct error *err)
 {
-	struct http_server_options server = service_http_options(&serve->settings.http);
-	const struct api_options api = {
+	struct http_server_options server;
+	struct api_options api = {
 		.engine = serve->engine,
 		.hook = serve->hook,
 		.console = serve->settings.console,
@@ -386,13 +399,15 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.trusted_proxies = serve->settings.trusted_proxies,
 		.client_origins = serve->settings.client_origins,
 		.rates = serve->settings.rates,
-		.thread_count = server.thread_count,
-		.body_bytes_max = server.body_bytes_max,
 		.about = {.settings = serve->table,
 			  .store = "sqlite",
 			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
+	if (service_http_options(&serve->settings.http, &server, err))
+		return -1;
+	api.thread_count = server.thread_count;
+	api.body_bytes_max = server.body_bytes_max;
 	if (api_open(&api, &serve->api, err))
 		return -1;
 	server.handler = api_handle;
@@ -477,12 +492,65 @@ static void serve_close(struct serve *serve)
 	free(serve->data_dir); /* realpath's */
 }
 
+/* ---- while it runs ---- */
+
+static int serve_take(void *context, void *target, struct error *err)
+{
+	struct serve *serve = context;
+	struct serve *fresh = container_of(target, struct serve, settings);
+	struct hook_options hook = serve_hook_options(fresh);
+	struct engine_keep keep = serve_keep(&fresh->settings);
+	struct http_tls *tls;
+
+	if (*fresh->settings.ca_file && http_client_check_ca(fresh->settings.ca_file, err))
+		return error_wrap(err, "callback.ca_file");
+	if (reload_read_tls(&serve->settings.http, &fresh->settings.http, &tls, err))
+		return -1;
+	hook.in_flight_max = serve->settings.in_flight_max; /* these two cannot be taken */
+	hook.in_flight_per_app = serve->settings.in_flight_per_app;
+	reload_take_http(serve->server, &fresh->settings.http, &tls);
+	hook_change(serve->hook, &hook);
+	engine_set_keep(serve->engine, &keep);
+	api_set_rates(serve->api, &fresh->settings.rates);
+	log_set_level(fresh->log.level);
+	return 0;
+}
+
+static void serve_reload(void *context)
+{
+	struct serve *serve = context;
+	struct serve *fresh = mem_zalloc(sizeof(*fresh));
+
+	reload_run(&serve->reload, &fresh->settings);
+	mem_free(fresh);
+}
+
+static void serve_ping(void *context)
+{
+	engine_ping(((struct serve *)context)->engine);
+}
+
+static int64_t serve_round_ms(void *context)
+{
+	const struct serve *serve = context;
+	int64_t rounds[] = {http_server_round_ms(serve->server), hook_round_ms(serve->hook),
+			    engine_round_ms(serve->engine)};
+
+	for (size_t i = 1; i < ARRAY_LEN(rounds); i++)
+		if (rounds[i] < rounds[0])
+			rounds[0] = rounds[i];
+	return rounds[0];
+}
+
 static int serve_run_service(struct serve *serve, struct error *err)
 {
+	const struct service_watch watch = {
+		.reload = serve_reload, .ping = serve_ping, .round_ms = serve_round_ms, .context = serve};
+
 	service_prepare(&serve->log);
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
-	service_wait_signal();
+	service_wait_signal(&watch);
 	status_page_drain(&serve->page);
 	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
 	return 0;
@@ -507,6 +575,7 @@ static int serve_run(int argc, char **argv)
 	struct error err;
 	int exit;
 
+	serve.reload = (struct reload){&serve_service, argc, argv, &settings, serve_take, &serve};
 	if (service_configure(&serve_service, argc, argv, &serve.settings, &settings, &exit)) {
 		bool failed = serve_run_service(&serve, &err) != 0;
 
