@@ -15,6 +15,8 @@ import time
 import pytest
 
 import conftest
+import wire
+from clock import Clock
 from test_receive import SAMPLE, Sender
 
 APP = "1400000001"
@@ -223,6 +225,22 @@ def test_old_events_go_as_fast_as_they_came(make_app_backend):
         assert time.monotonic() < deadline, len(receive.rows())
         time.sleep(0.1)
     assert receive.metric("highwater_receive_pruned_total") == 20001
+
+
+def test_step_of_the_clock_removes_nothing_at_once(receive, clock_shim, tmp_path):
+    """A clock that is a year ahead by mistake had all events removed within seconds."""
+    receive.stop()
+    clock = Clock(tmp_path / "shift")
+    receive.environment |= clock.environment(clock_shim)
+    receive.start()
+    for count, what in ((400, lambda: True), (401, lambda: "event=clock_stepped" in receive.log())):
+        with contextlib.closing(Sender(receive.port)) as sender:
+            sender.send({**SAMPLE, "CurRoomCount": count}).ok()
+        clock.set(365 * 86400)
+        wire.wait(what, what="it to be seen")
+    wire.wait(lambda: len(receive.rows()) == 2, what="both")
+    assert receive.metric("highwater_receive_pruned_total") == 0
+    assert receive.log().count("event=clock_stepped") == 1
 
 
 BAD = [
