@@ -207,7 +207,7 @@ static int listen_run_server(struct listen *listen)
 		exit = cli_fail(listen->line, err.class == ERR_INVALID ? CLI_USAGE : CLI_IO, "%s", err.text);
 	if (exit == CLI_DONE) {
 		listen_greet(listen);
-		service_wait_signal();
+		service_wait_signal(&(struct service_watch){0});
 		listen_show_end(listen->show);
 	}
 	failure = listen_close(listen);

@@ -31,7 +31,6 @@ enum option_id {
 	OPTION_COMMANDS,
 	OPTION_TOKEN_FILE,
 	OPTION_NO_TOKEN,
-	OPTION_UPDATE,
 	OPTION_LIMIT,
 	OPTION_KIND,
 	OPTION_ID,
@@ -72,6 +71,8 @@ enum option_id {
 	OPTION_FORWARD,
 	OPTION_RESEND,
 	OPTION_DATA_DIR,
+	OPTION_SEARCH,
+	OPTION_ORDER,
 	OPTION_DRY_RUN,
 	OPTION_PRUNE,
 	OPTION_EXIT_CODE,
@@ -83,7 +84,7 @@ enum option_id {
 };
 
 #define OPTION_BIT(id) ((option_mask)1 << (id))
-#define OPTIONS_ARGUMENT_COUNT_MAX 2
+#define OPTIONS_ARGUMENT_COUNT_MAX 100
 
 struct option_value {
 	bool set;	  /* on the line or in the environment */

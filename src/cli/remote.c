@@ -213,9 +213,8 @@ static const struct {
 	const char *hint;
 } remote_hints[] = {
 	{HW_UNKNOWN_SDKAPPID, "`highwater app list` shows those that exist"},
-	{HW_CALLBACK_EXISTS, "add --update, or run `highwater callback delete` first"},
 	{HW_NO_CALLBACK, "`highwater callback set` makes one"},
-	{HW_NEEDS_ADMIN, "--as names who calls the app's API, --admin-token-file the token for the management API"},
+	{HW_NEEDS_ADMIN, "--admin-token-file names the file with the server's admin token"},
 	{HW_SIG_WRONG_KEY, "check --key-file"},
 	{HW_SIG_NO_KEY, "`highwater app rotate-key` makes one"},
 	{HW_NO_ROOM, "`highwater room list` shows the rooms"},

@@ -50,6 +50,7 @@ static void server_conn_closed(void *data)
 		(void)shutdown(conn->linger->fd, SHUT_WR); /* the end that the library's own close did not send */
 		conn->linger->conn = NULL;
 	}
+	SSL_CTX_free(conn->tls); /* accepts NULL */
 	server_conn_unlink(conn);
 	(void)atomic_fetch_sub(&conn->thread->connection_count, 1); /* the old value */
 	mem_free(conn);
@@ -62,6 +63,9 @@ static void server_conn_add(struct server_thread *thread, h2o_socket_t *sock)
 	conn->thread = thread;
 	conn->sock = sock;
 	conn->in_request = thread->server->tls != NULL;
+	conn->tls = thread->accept.ssl_ctx;
+	if (conn->tls)
+		SSL_CTX_up_ref(conn->tls);
 	conn->since_ms = clock_mono_ms();
 	if (thread->conns) {
 		conn->next = thread->conns;
@@ -152,8 +156,8 @@ static bool server_conn_header_runs_on(const struct server_conn *conn)
 
 static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool draining)
 {
-	const struct http_server_options *options = &conn->thread->server->options;
-	uint64_t limit_ms = options->idle_timeout_ms;
+	struct http_server *server = conn->thread->server;
+	uint64_t limit_ms = atomic_load_explicit(&server->idle_timeout_ms, memory_order_relaxed);
 
 	if (conn->call)
 		return;
@@ -172,7 +176,7 @@ static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool dra
 			conn->since_ms = now_ms;
 		}
 		if (conn->in_request)
-			limit_ms = options->request_timeout_ms;
+			limit_ms = atomic_load_explicit(&server->request_timeout_ms, memory_order_relaxed);
 		else if (draining && !server_conn_has_unread(conn))
 			limit_ms = 0;
 	}
