@@ -166,6 +166,12 @@ def test_until_the_beginning_of_time_is_nothing(record, some):
     assert record("export", "--until", "1970-01-01T00:00:00Z") == ""
 
 
+def test_resolving_for_an_app_that_is_not_there_is_refused(record, some):
+    assert record("resolve", "--app", APP).startswith("noted that the alert of app")
+    assert "the record has nothing of app 1400000002" in record("resolve", "--app", "1400000002", exit=1)
+    assert [json.loads(line)["SdkAppid"] for line in record("export").splitlines() if "AlertResolved" in line] == [int(APP)]
+
+
 def test_csv_of_no_record_is_nothing_at_all(tmp_path, receive, record):
     ended = conftest.run("record", "export", "--format", "csv", "--record", str(tmp_path / "none.db"))
     assert (ended.returncode, ended.stdout) == (3, "")
