@@ -389,6 +389,17 @@ def test_usersig_generate_and_verify(backend, key_file):
     app.rest("get_room_list", {}, usersig=sig).ok()
 
 
+def test_usersig_is_read_from_standard_input(key_file):
+    """It is a secret while it is valid, and arguments can be read by others."""
+    where = "--app", APP, "--identifier", "administrator"
+    sig = run("usersig", "generate", *where, "--key-file", key_file).stdout
+    checked = run("usersig", "verify", "-", *where, "--key-file", key_file, stdin=sig)
+    assert checked.returncode == DONE and checked.stdout.startswith("valid\n")
+    assert run("usersig", "verify", "-", *where, "--key-file", key_file, stdin=sig[:-8] + "\n").returncode == REFUSED
+    assert run("usersig", "verify", "-", *where, "--key-file", key_file, stdin="").returncode == IO
+    assert run("usersig", "verify", "-", *where, "--key-file", "-", stdin=sig).returncode == USAGE
+
+
 def test_usersig_of_ours_and_of_others_verify(key_file):
     sig = wire.usersig(1400000001, "alice", "testsecret0123456789")
     assert run("usersig", "verify", sig, "--app", APP, "--key-file", key_file, "--identifier", "alice").returncode == DONE
