@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import wire
@@ -303,6 +304,25 @@ def test_pause_and_replay_many(signed_in, app, receiver):
     wire.wait(lambda: len(receiver.requests) == 6, what="the callbacks once more")
     signed_in.choose("State", "Failed")
     signed_in.see("Nothing matches", "main")
+
+
+def test_nothing_is_drawn_again_under_the_pointer(signed_in, app, receiver):
+    """While callbacks arrive, a button that is pressed stays where it is until it is released."""
+    commands = ["Live.CallbackAfterCreateRoom"]
+    signed_in.backend.manage("callback_set", {"SdkAppid": SDKAPPID, "CallbackUrl": receiver.url, "CallbackCommandList": commands}).ok()
+    app.create("first").ok()
+    signed_in.go(f"#/app/{SDKAPPID}/deliveries")
+    signed_in.wait(lambda: "Delivered" in signed_in.text("main"), "the first")
+    one = signed_in.one("[aria-label='Details of callback 1 of app 1400000001']")
+    asked = "return performance.getEntriesByType('resource').filter((one) => one.name.endsWith('callback_list')).length"
+    before = signed_in.script(asked)
+    ActionChains(signed_in.driver, duration=0).click_and_hold(one).perform()
+    app.create("second").ok()
+    signed_in.wait(lambda: signed_in.script(asked) > before, "a list that is asked for again")
+    ActionChains(signed_in.driver, duration=0).release().perform()
+    signed_in.see("webhook-id", "dialog")
+    signed_in.press("Close")
+    signed_in.one("[aria-label='Details of callback 2 of app 1400000001']")
 
 
 def test_send_test_that_fails(signed_in, app, make_receiver):

@@ -1,5 +1,6 @@
 /* One app: what all its tabs have in common. Each tab is a module with show(tab); tab has all of the page, and: app (as
- * app_show gives it, kept up to date by events), body (where it draws), reload() and onApp(f). */
+ * app_show gives it, kept up to date by events), body (where it draws), reload(), onApp(f) for what follows each event, and
+ * onChange(part, f) for what is drawn again only when that part of app is another. */
 
 import { call, lazy } from "./api.js";
 import { endpoint } from "./format.js";
@@ -83,7 +84,16 @@ export async function show(page) {
 			Math.max(100, RELOAD_MS - (Date.now() - loadedAt)),
 		);
 	};
-	const tab = { ...page, sdkappid, app, body, reload, onApp: (one) => heard.add(one) };
+	const onApp = (one) => heard.add(one);
+	const onChange = (part, draw) => {
+		let before = JSON.stringify(part(app));
+		onApp(() => {
+			const now = JSON.stringify(part(app));
+			if (now !== before) draw();
+			before = now;
+		});
+	};
+	const tab = { ...page, sdkappid, app, body, reload, onApp, onChange };
 
 	const focused = document.activeElement?.closest?.(".tabs a")?.dataset.tab;
 	replace(
