@@ -512,6 +512,11 @@ int api_open(const struct api_options *options, struct api **api_out, struct err
 	return 0;
 }
 
+void api_set_rates(struct api *api, const struct rate_limits *rates)
+{
+	rate_set_limits(api->rate, rates);
+}
+
 void api_close(struct api **api_ptr)
 {
 	struct api *api = *api_ptr;

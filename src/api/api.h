@@ -48,6 +48,9 @@ MUST_CHECK int api_open(const struct api_options *options, struct api **api_out,
 /* Every call must have been answered, every stream be over, and the engine be stopped. Accepts NULL. */
 void api_close(struct api **api);
 
+/* Other limits of calls from now on, but for room_id_ms. Threads: any. */
+void api_set_rates(struct api *api, const struct rate_limits *rates);
+
 /* For struct http_server_options; `context` is the struct api. */
 void api_handle(void *context, struct http_call *call);
 void api_refuse(void *context, enum http_refusal why, struct buf *body_out);

@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define RATE_SECOND_NS INT64_C(1000000000)
@@ -28,6 +29,12 @@
 struct rate_pace {
 	int64_t interval_ns; /* between two calls; 0: no limit */
 	int64_t burst_ns;    /* how far a bucket may lie ahead for a call to pass */
+};
+
+/* The same, changed while others read it: one may see the new interval with the old burst for a call. */
+struct rate_pace_cell {
+	_Atomic int64_t interval_ns;
+	_Atomic int64_t burst_ns;
 };
 
 struct rate_app {
@@ -49,8 +56,8 @@ struct rate_room {
 };
 
 struct rate {
-	struct rate_pace classes[RATE_CLASSES];
-	struct rate_pace app;
+	struct rate_pace_cell classes[RATE_CLASSES];
+	struct rate_pace_cell app;
 	size_t route_count;
 	struct rate_shard shards[RATE_SHARDS];
 
@@ -82,16 +89,35 @@ static void rate_lock_init(pthread_mutex_t *lock)
 	assert(rc == 0);
 }
 
+static void rate_store(struct rate_pace_cell *cell, uint64_t per_second)
+{
+	struct rate_pace pace = rate_pace_of(per_second);
+
+	atomic_store_explicit(&cell->interval_ns, pace.interval_ns, memory_order_relaxed);
+	atomic_store_explicit(&cell->burst_ns, pace.burst_ns, memory_order_relaxed);
+}
+
+static struct rate_pace rate_load(const struct rate_pace_cell *cell)
+{
+	return (struct rate_pace){atomic_load_explicit(&cell->interval_ns, memory_order_relaxed),
+				  atomic_load_explicit(&cell->burst_ns, memory_order_relaxed)};
+}
+
+void rate_set_limits(struct rate *rate, const struct rate_limits *limits)
+{
+	rate_store(&rate->classes[RATE_API], limits->api);
+	rate_store(&rate->classes[RATE_SLOW], limits->slow);
+	rate_store(&rate->classes[RATE_LIST], limits->list);
+	rate_store(&rate->classes[RATE_CLIENT], limits->client);
+	rate_store(&rate->app, limits->app);
+}
+
 struct rate *rate_new(const struct rate_limits *limits, size_t route_count)
 {
 	struct rate *rate = mem_zalloc(sizeof(*rate));
 
 	assert(limits->room_id_ms <= RATE_ROOM_ID_MS_MAX);
-	rate->classes[RATE_API] = rate_pace_of(limits->api);
-	rate->classes[RATE_SLOW] = rate_pace_of(limits->slow);
-	rate->classes[RATE_LIST] = rate_pace_of(limits->list);
-	rate->classes[RATE_CLIENT] = rate_pace_of(limits->client);
-	rate->app = rate_pace_of(limits->app);
+	rate_set_limits(rate, limits);
 	rate->route_count = route_count;
 	for (size_t i = 0; i < RATE_SHARDS; i++)
 		rate_lock_init(&rate->shards[i].lock);
@@ -196,23 +222,24 @@ static void rate_take(const struct rate_pace *pace, int64_t *full_ns, int64_t no
 
 int rate_admit(struct rate *rate, uint32_t sdkappid, size_t route, enum rate_class class, int64_t now_ns)
 {
-	const struct rate_pace *pace = &rate->classes[class];
+	struct rate_pace pace = rate_load(&rate->classes[class]);
+	struct rate_pace app_pace = rate_load(&rate->app);
 	struct rate_shard *shard = &rate->shards[rate_mix(sdkappid) % RATE_SHARDS];
 	struct rate_app *app;
 	int code = HW_OK;
 
 	assert(sdkappid != 0 && route < rate->route_count && now_ns >= 0 && now_ns <= RATE_NOW_NS_MAX);
-	if (!pace->interval_ns && !rate->app.interval_ns)
+	if (!pace.interval_ns && !app_pace.interval_ns)
 		return HW_OK;
 	pthread_mutex_lock(&shard->lock);
 	app = rate_app_of(rate, shard, sdkappid);
-	if (rate_is_over(pace, app->route_full_ns[route], now_ns)) {
+	if (rate_is_over(&pace, app->route_full_ns[route], now_ns)) {
 		code = HW_API_BUSY;
-	} else if (rate_is_over(&rate->app, app->full_ns, now_ns)) {
+	} else if (rate_is_over(&app_pace, app->full_ns, now_ns)) {
 		code = HW_APP_BUSY;
 	} else {
-		rate_take(pace, &app->route_full_ns[route], now_ns);
-		rate_take(&rate->app, &app->full_ns, now_ns);
+		rate_take(&pace, &app->route_full_ns[route], now_ns);
+		rate_take(&app_pace, &app->full_ns, now_ns);
 	}
 	pthread_mutex_unlock(&shard->lock);
 	return code;

@@ -44,6 +44,9 @@ struct rate *rate_new(const struct rate_limits *limits, size_t route_count);
 /* No other call may be under way. Accepts NULL. */
 void rate_free(struct rate **rate);
 
+/* Other limits from now on; room_id_ms stays as it was. What an app has used up stays used up. */
+void rate_set_limits(struct rate *rate, const struct rate_limits *limits);
+
 /* Counts one call of an app (not 0). Returns HW_OK, HW_API_BUSY (the route's limit is reached) or HW_APP_BUSY (the
  * app's). A refused call counts for neither, so that whoever waits is admitted as soon as the bucket allows. Takes no
  * lock and keeps nothing when neither the class nor the app has a limit. */

@@ -25,6 +25,11 @@ void log_setup(int fd, enum log_level level)
 	atomic_store(&log_state.level, (int)level);
 }
 
+void log_set_level(enum log_level level)
+{
+	atomic_store(&log_state.level, (int)level);
+}
+
 int log_level_parse(struct str word, enum log_level *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(log_level_words); i++) {

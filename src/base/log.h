@@ -24,6 +24,8 @@ struct log_field {
 
 /* Where lines go and which are written; before any thread starts. Default: descriptor 2, info. */
 void log_setup(int fd, enum log_level level);
+/* Threads: any. */
+void log_set_level(enum log_level level);
 /* "debug", "info", "warn", "error", "off". Returns 0, or -1 for another word. */
 MUST_CHECK int log_level_parse(struct str word, enum log_level *out);
 enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };

@@ -4,9 +4,11 @@
  * line, then answered, and passed on to the sinks that are set. What callbacks must prove is read by receive_trust.c. */
 #include "receive/receive.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "cli/files.h"
 #include "cli/receive_sinks.h"
 #include "cli/receive_trust.h"
+#include "cli/reload.h"
 #include "cli/service.h"
 #include "receive/status.h"
 #include "status/page.h"
@@ -64,6 +66,8 @@ struct receiver {
 	struct status *status; /* NULL for none, as status_server */
 	struct status_page page;
 	struct http_server *status_server;
+	struct reload reload;
+	bool wrote_status_port; /* the file of another process that runs is not ours to remove */
 };
 
 static int receiver_check(void *target, struct error *err)
@@ -133,7 +137,7 @@ static bool receiver_can_print(size_t len)
 		return true;
 	if (S_ISFIFO(status.st_mode))
 		fits = receiver_fits_pipe(len);
-	else if (S_ISCHR(status.st_mode))
+	else if (isatty(STDOUT_FILENO)) /* /dev/null takes all */
 		fits = len < PIPE_BUF;
 	return fits && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
 }
@@ -170,7 +174,10 @@ static int receiver_open_status(struct receiver *receiver, struct error *err)
 	receiver->page.write_metrics = status_write_metrics;
 	receiver->page.write_trouble = status_write_trouble;
 	receiver->page.context = receiver->status;
-	return service_open_status(&settings->status, &receiver->page, &receiver->status_server, err);
+	if (service_open_status(&settings->status, &receiver->page, &receiver->status_server, err))
+		return -1;
+	receiver->wrote_status_port = true;
+	return 0;
 }
 
 static void receiver_close_status(struct receiver *receiver)
@@ -182,7 +189,7 @@ static void receiver_close_status(struct receiver *receiver)
 static int receiver_open(struct receiver *receiver, struct error *err)
 {
 	const struct receive_settings *settings = &receiver->settings;
-	struct http_server_options server = service_http_options(&settings->http);
+	struct http_server_options server;
 	struct receive_options options = {
 		.receiver = receiver->trust.receiver,
 		.record_path = settings->record,
@@ -196,7 +203,8 @@ static int receiver_open(struct receiver *receiver, struct error *err)
 		.context = receiver,
 	};
 
-	if (receive_sinks_open(&settings->sinks, options.sinks, &options.sink_count, err) ||
+	if (service_http_options(&receiver->settings.http, &server, err) ||
+	    receive_sinks_open(&settings->sinks, options.sinks, &options.sink_count, err) ||
 	    receive_open(&options, &receiver->receive, err))
 		return -1;
 	server.handler = receive_handle;
@@ -215,19 +223,77 @@ static void receiver_finish(void *context)
 	receiver_close_status(context);
 }
 
+/* ---- while it runs ---- */
+
+static int receiver_check_apps(const struct receive_trust *now, const struct receive_trust *fresh, struct error *err)
+{
+	bool same = now->sdkappid_count == fresh->sdkappid_count;
+
+	for (size_t i = 0; same && i < now->sdkappid_count; i++)
+		same = now->sdkappids[i] == fresh->sdkappids[i];
+	if (!same)
+		return error_set(err, ERR_INVALID,
+				 "receive.sdkappids, receive.apps_file: other SDKAppIDs, or another "
+				 "order of them, need a restart");
+	return 0;
+}
+
+static int receiver_take(void *context, void *target, struct error *err)
+{
+	struct receiver *receiver = context;
+	struct receiver *fresh = container_of(target, struct receiver, settings);
+	struct hw_receiver *old = receiver->trust.receiver;
+	struct http_tls *tls;
+
+	if (receiver_check_apps(&receiver->trust, &fresh->trust, err) ||
+	    reload_read_tls(&receiver->settings.http, &fresh->settings.http, &tls, err))
+		return -1;
+	reload_take_http(receiver->server, &fresh->settings.http, &tls);
+	receive_set_receiver(receiver->receive, fresh->trust.receiver);
+	receiver->trust.receiver = fresh->trust.receiver;
+	fresh->trust.receiver = old; /* freed with what is fresh */
+	receive_trust_warn(&fresh->trust);
+	log_set_level(fresh->log.level);
+	return 0;
+}
+
+static void receiver_reload(void *context)
+{
+	struct receiver *receiver = context;
+	struct receiver *fresh = mem_zalloc(sizeof(*fresh));
+
+	reload_run(&receiver->reload, &fresh->settings);
+	receive_trust_close(&fresh->trust);
+	mem_free(fresh);
+}
+
+static int64_t receiver_round_ms(void *context)
+{
+	const struct receiver *receiver = context;
+	int64_t loops_ms = http_server_round_ms(receiver->server);
+	int64_t record_ms = receive_round_ms(receiver->receive);
+
+	return loops_ms < record_ms ? loops_ms : record_ms;
+}
+
 static int receiver_run_service(struct receiver *receiver, struct error *err)
 {
+	const struct service_watch watch = {
+		.reload = receiver_reload, .round_ms = receiver_round_ms, .context = receiver};
+
 	service_prepare(&receiver->log);
 	receiver->output_limit.interval_ms = 1000;
 	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, RECEIVE_PIPE_BYTES); /* fails where it is no pipe */
 	receive_trust_warn(&receiver->trust);
 	if (receiver_open(receiver, err))
 		return -1;
-	service_wait_signal();
+	service_wait_signal(&watch);
 	status_page_drain(&receiver->page);
 	service_close_http(&receiver->settings.http, &receiver->server, receiver_finish, receiver);
 	return 0;
 }
+
+static const char *const receiver_variables[] = {RECEIVE_TOKEN_VARIABLE, RECEIVE_SECRET_VARIABLE, NULL};
 
 static const struct service receiver_service = {
 	.name = "receive",
@@ -243,6 +309,7 @@ static const struct service receiver_service = {
 	.row_count = ARRAY_LEN(receive_rows),
 	.check = receiver_check,
 	.look = receiver_look,
+	.variables = receiver_variables,
 };
 
 static int receiver_run(int argc, char **argv)
@@ -253,6 +320,7 @@ static int receiver_run(int argc, char **argv)
 	int exit;
 
 	buf_init(&receiver.line, RECORD_LINE_BYTES_MAX + 1);
+	receiver.reload = (struct reload){&receiver_service, argc, argv, &settings, receiver_take, &receiver};
 	if (service_configure(&receiver_service, argc, argv, &receiver.settings, &settings, &exit)) {
 		bool failed = receiver_run_service(&receiver, &err) != 0;
 
@@ -263,7 +331,8 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		service_stopped_status(&receiver.settings.status);
+		if (receiver.wrote_status_port)
+			service_stopped_status(&receiver.settings.status);
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);

@@ -19,31 +19,31 @@ struct receive_trust_settings {
 	uint64_t tolerance;
 };
 
-#define RECEIVE_TRUST_ROW(target, name, field, fallback, min, max, help)                                               \
+#define RECEIVE_TRUST_ROW(target, name, field, fallback, min, max, reloads, help)                                      \
 	{                                                                                                              \
-		name, SETTING_TEXT, offsetof(struct target, trust.field), fallback, min, max, help, false              \
+		name, SETTING_TEXT, offsetof(struct target, trust.field), fallback, min, max, help, reloads            \
 	}
 /* Rows of the settings table for a `struct receive_trust_settings trust` in `target`. */
 #define RECEIVE_TRUST_ROWS(target)                                                                                     \
 	RECEIVE_TRUST_ROW(                                                                                             \
-		target, "receive.sdkappids", sdkappids, "", 0, 16384,                                                  \
+		target, "receive.sdkappids", sdkappids, "", 0, 16384, false,                                           \
 		"The SDKAppIDs whose callbacks are yours, with commas between; this or receive.apps_file is "          \
 		"required."),                                                                                          \
-		RECEIVE_TRUST_ROW(target, "receive.apps_file", apps_file, "", 0, 4000,                                 \
+		RECEIVE_TRUST_ROW(target, "receive.apps_file", apps_file, "", 0, 4000, true,                           \
 				  "JSON file with apps that have tokens and keys of their own."),                      \
-		RECEIVE_TRUST_ROW(target, "receive.path", path, "", 0, 1024,                                           \
+		RECEIVE_TRUST_ROW(target, "receive.path", path, "", 0, 1024, true,                                     \
 				  "Path that the callback URL has, such as /callback; without it any is accepted."),   \
-		RECEIVE_TRUST_ROW(target, "receive.token_file", token_file, "", 0, 4000,                               \
+		RECEIVE_TRUST_ROW(target, "receive.token_file", token_file, "", 0, 4000, true,                         \
 				  "File with the callback token of receive.sdkappids; then Sign and RequestTime are "  \
 				  "required and checked."),                                                            \
-		RECEIVE_TRUST_ROW(target, "receive.secret_file", secret_file, "", 0, 4000,                             \
+		RECEIVE_TRUST_ROW(target, "receive.secret_file", secret_file, "", 0, 4000, true,                       \
 				  "File with the keys of webhook signatures of receive.sdkappids, one per line; then " \
 				  "a signature is required and checked."),                                             \
 	{                                                                                                              \
 		"receive.tolerance", SETTING_DURATION, offsetof(struct target, trust.tolerance), "5m", 1000,           \
 			3600 * 1000,                                                                                   \
 			"How far webhook-timestamp may be from the time here, in whole seconds, when keys are set.",   \
-			false                                                                                          \
+			true                                                                                           \
 	}
 
 struct receive_trust {

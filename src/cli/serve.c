@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/files.h"
+#include "cli/reload.h"
 #include "cli/service.h"
 #include "http/guard.h"
 
@@ -32,6 +33,8 @@ struct serve_settings {
 	char *client_origins;
 	struct rate_limits rates;
 	char *data_dir;
+	char *store_url;
+	uint64_t store_timeout;
 	uint64_t store_cache;
 	uint64_t store_wal_max;
 	uint64_t queue_max;
@@ -100,6 +103,11 @@ static const struct setting serve_rows[] = {
 		  "How long after its creation the id of a room cannot be used again when the room was destroyed."),
 	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
 		  "Folder of the database and the admin token; made when missing, for its owner only."),
+	SERVE_ROW("store.url", SETTING_HIDDEN, store_url, "", 0, 2000,
+		  "PostgreSQL database in place of the SQLite file, such as postgresql://user@host/name; best in the "
+		  "settings file or the environment, since it may hold a password."),
+	SERVE_ROW("store.timeout", SETTING_DURATION, store_timeout, "10s", 2 * SERVE_S, 300 * SERVE_S,
+		  "Longest time that PostgreSQL may take for one batch or read."),
 	SERVE_ROW("store.cache", SETTING_SIZE, store_cache, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
 		  "Memory for the database's pages."),
 	SERVE_ROW("store.wal_max", SETTING_SIZE, store_wal_max, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
@@ -178,6 +186,7 @@ struct serve {
 	struct metrics *metrics; /* NULL for none, as status_server */
 	struct status_page page;
 	struct http_server *status_server;
+	struct reload reload;
 };
 
 /* ---- settings ---- */
@@ -286,6 +295,32 @@ static int serve_look_token(const char *path, struct error *err)
 	return result;
 }
 
+static bool serve_is_postgres(const struct serve_settings *settings)
+{
+	return *settings->store_url != '\0';
+}
+
+static struct store_postgres_options serve_postgres(const struct serve_settings *settings)
+{
+	return (struct store_postgres_options){.conninfo = settings->store_url,
+					       .answer_timeout_ms = settings->store_timeout};
+}
+
+static void serve_look_postgres(const struct serve_settings *settings, struct look *look)
+{
+	const struct store_postgres_options options = serve_postgres(settings);
+	struct error err;
+	unsigned steps;
+
+	if (store_postgres_inspect(&options, &steps, &err))
+		look_fail(look, "store.url", &err);
+	else if (steps)
+		look_say(look, LOOK_OK, "store.url",
+			 "the database is reached; the start makes its tables, or brings them forward");
+	else
+		look_say(look, LOOK_OK, "store.url", "the database is reached, its tables are of this version");
+}
+
 static void serve_look(void *target, struct look *look)
 {
 	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
@@ -295,10 +330,13 @@ static void serve_look(void *target, struct look *look)
 	service_http_look(&settings->http, look);
 	service_status_look(&settings->status, look);
 	look_authorities(look, "callback.ca_file", settings->ca_file);
+	if (serve_is_postgres(settings))
+		serve_look_postgres(settings, look);
 	if (look_folder(look, "data.dir", settings->data_dir))
 		return;								   /* nothing is in it */
 	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
-	look_store(look, "data.dir", path);
+	if (!serve_is_postgres(settings))
+		look_store(look, "data.dir", path);
 	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
 	if (access(path, F_OK) && errno == ENOENT)
 		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
@@ -316,7 +354,7 @@ static void serve_append_store_path(const struct serve *serve, struct buf *path)
 	buf_printf(path, "%s/highwater.db", serve->settings.data_dir);
 }
 
-static int serve_open_store(struct serve *serve, struct error *err)
+static int serve_open_sqlite(struct serve *serve, struct error *err)
 {
 	struct store_sqlite_options options = {
 		.cache_bytes = serve->settings.store_cache,
@@ -325,14 +363,30 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	struct buf path;
 	int result;
 
-	if (files_make_folder(serve->settings.data_dir, 0700, err))
-		return error_wrap(err, "data.dir");
 	serve_append_store_path(serve, &path);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
-	serve->data_dir = realpath(serve->settings.data_dir, NULL);
 	buf_fini(&path);
 	return result;
+}
+
+static int serve_open_store(struct serve *serve, struct error *err)
+{
+	const struct store_postgres_options postgres = serve_postgres(&serve->settings);
+
+	if (files_make_folder(serve->settings.data_dir, 0700, err))
+		return error_wrap(err, "data.dir");
+	serve->data_dir = realpath(serve->settings.data_dir, NULL);
+	return serve_is_postgres(&serve->settings) ? store_postgres_open(&postgres, &serve->store, err)
+						   : serve_open_sqlite(serve, err);
+}
+
+static struct engine_keep serve_keep(const struct serve_settings *settings)
+{
+	return (struct engine_keep){.delivered_ms = settings->keep_delivered,
+				    .failed_ms = settings->keep_failed,
+				    .audit_ms = settings->keep_audit,
+				    .samples_ms = settings->keep_samples};
 }
 
 static int serve_open_engine(struct serve *serve, struct error *err)
@@ -340,20 +394,18 @@ static int serve_open_engine(struct serve *serve, struct error *err)
 	const struct engine_options options = {
 		.queue_count_max = serve->settings.queue_max,
 		.batch_count_max = serve->settings.batch_max,
-		.keep_delivered_ms = serve->settings.keep_delivered,
-		.keep_failed_ms = serve->settings.keep_failed,
 		.prune_interval_ms = SERVE_PRUNE_MS,
-		.keep_audit_ms = serve->settings.keep_audit,
-		.keep_samples_ms = serve->settings.keep_samples,
+		.keep = serve_keep(&serve->settings),
 	};
 
 	return engine_open(&options, serve->store, &serve->engine, err);
 }
 
-static int serve_open_hook(struct serve *serve, struct error *err)
+static struct hook_options serve_hook_options(const struct serve *serve)
 {
 	const struct serve_settings *settings = &serve->settings;
-	const struct hook_options options = {
+
+	return (struct hook_options){
 		.ca_file = settings->ca_file,
 		.guard = &serve->guard,
 		.connect_timeout_ms = settings->connect_timeout,
@@ -368,14 +420,19 @@ static int serve_open_hook(struct serve *serve, struct error *err)
 			  .give_up_ms = settings->give_up},
 		.verdict = serve->verdict,
 	};
+}
+
+static int serve_open_hook(struct serve *serve, struct error *err)
+{
+	const struct hook_options options = serve_hook_options(serve);
 
 	return hook_open(&options, serve->engine, &serve->hook, err);
 }
 
 static int serve_open_server(struct serve *serve, struct error *err)
 {
-	struct http_server_options server = service_http_options(&serve->settings.http);
-	const struct api_options api = {
+	struct http_server_options server;
+	struct api_options api = {
 		.engine = serve->engine,
 		.hook = serve->hook,
 		.console = serve->settings.console,
@@ -386,13 +443,15 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.trusted_proxies = serve->settings.trusted_proxies,
 		.client_origins = serve->settings.client_origins,
 		.rates = serve->settings.rates,
-		.thread_count = server.thread_count,
-		.body_bytes_max = server.body_bytes_max,
 		.about = {.settings = serve->table,
-			  .store = "sqlite",
+			  .store = serve_is_postgres(&serve->settings) ? "postgresql" : "sqlite",
 			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
+	if (service_http_options(&serve->settings.http, &server, err))
+		return -1;
+	api.thread_count = server.thread_count;
+	api.body_bytes_max = server.body_bytes_max;
 	if (api_open(&api, &serve->api, err))
 		return -1;
 	server.handler = api_handle;
@@ -416,7 +475,7 @@ static int serve_open_status(struct serve *serve, struct error *err)
 	if (!*serve->settings.status.listen)
 		return 0;
 	serve_append_store_path(serve, &path);
-	options.store_path = buf_c(&path);
+	options.store_path = serve_is_postgres(&serve->settings) ? NULL : buf_c(&path);
 	result = metrics_open(&options, &serve->metrics, err);
 	buf_fini(&path);
 	if (result)
@@ -477,12 +536,65 @@ static void serve_close(struct serve *serve)
 	free(serve->data_dir); /* realpath's */
 }
 
+/* ---- while it runs ---- */
+
+static int serve_take(void *context, void *target, struct error *err)
+{
+	struct serve *serve = context;
+	struct serve *fresh = container_of(target, struct serve, settings);
+	struct hook_options hook = serve_hook_options(fresh);
+	struct engine_keep keep = serve_keep(&fresh->settings);
+	struct http_tls *tls;
+
+	if (*fresh->settings.ca_file && http_client_check_ca(fresh->settings.ca_file, err))
+		return error_wrap(err, "callback.ca_file");
+	if (reload_read_tls(&serve->settings.http, &fresh->settings.http, &tls, err))
+		return -1;
+	hook.in_flight_max = serve->settings.in_flight_max; /* these two cannot be taken */
+	hook.in_flight_per_app = serve->settings.in_flight_per_app;
+	reload_take_http(serve->server, &fresh->settings.http, &tls);
+	hook_change(serve->hook, &hook);
+	engine_set_keep(serve->engine, &keep);
+	api_set_rates(serve->api, &fresh->settings.rates);
+	log_set_level(fresh->log.level);
+	return 0;
+}
+
+static void serve_reload(void *context)
+{
+	struct serve *serve = context;
+	struct serve *fresh = mem_zalloc(sizeof(*fresh));
+
+	reload_run(&serve->reload, &fresh->settings);
+	mem_free(fresh);
+}
+
+static void serve_ping(void *context)
+{
+	engine_ping(((struct serve *)context)->engine);
+}
+
+static int64_t serve_round_ms(void *context)
+{
+	const struct serve *serve = context;
+	int64_t rounds[] = {http_server_round_ms(serve->server), hook_round_ms(serve->hook),
+			    engine_round_ms(serve->engine)};
+
+	for (size_t i = 1; i < ARRAY_LEN(rounds); i++)
+		if (rounds[i] < rounds[0])
+			rounds[0] = rounds[i];
+	return rounds[0];
+}
+
 static int serve_run_service(struct serve *serve, struct error *err)
 {
+	const struct service_watch watch = {
+		.reload = serve_reload, .ping = serve_ping, .round_ms = serve_round_ms, .context = serve};
+
 	service_prepare(&serve->log);
 	if (serve_open(serve, err) || serve_start(serve, err))
 		return -1;
-	service_wait_signal();
+	service_wait_signal(&watch);
 	status_page_drain(&serve->page);
 	service_close_http(&serve->settings.http, &serve->server, serve_finish, serve);
 	return 0;
@@ -507,6 +619,7 @@ static int serve_run(int argc, char **argv)
 	struct error err;
 	int exit;
 
+	serve.reload = (struct reload){&serve_service, argc, argv, &settings, serve_take, &serve};
 	if (service_configure(&serve_service, argc, argv, &serve.settings, &settings, &exit)) {
 		bool failed = serve_run_service(&serve, &err) != 0;
 

@@ -1,5 +1,6 @@
 /* Long-running programs; see service.h. */
 #include "cli/service.h"
+#include "base/clock.h"
 #include "cli/files.h"
 
 #include <arpa/inet.h>
@@ -14,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SERVICE_TICKS_PER_PERIOD 4 /* of the watchdog: it wants two at least */
 #define SERVICE_TEXT_BYTES_MAX (64 * 1024)
 
 /* ---- settings ---- */
@@ -123,6 +125,7 @@ static int service_look(const struct service *service, void *target)
 	struct look look;
 
 	look_init(&look, service->name);
+	look_environment(&look, service->rows, service->row_count, service->variables);
 	service->look(target, &look);
 	if (look.problem_count == 0)
 		(void)puts("The settings are fine."); /* as above */
@@ -151,16 +154,30 @@ bool service_configure(const struct service *service, int argc, char **argv, voi
 	return !failed && todo == SERVICE_START;
 }
 
+int service_read(const struct service *service, int argc, char **argv, void *target, struct settings *settings,
+		 struct error *err)
+{
+	enum service_todo todo = SERVICE_START;
+	const char *config = NULL;
+
+	settings_init(settings, service->rows, service->row_count, target);
+	return service_read_line(settings, argc, argv, &config, &todo, err) ||
+			       service_read_sources(settings, config, err) || service->check(target, err)
+		       ? -1
+		       : 0;
+}
+
 void service_http_look(const struct service_http *http, struct look *look)
 {
-	look_address(look, "http.listen", http->listen);
+	if (!systemd_is_listen(http->listen))
+		look_address(look, "http.listen", http->listen);
 	look_certificate(look, "http.cert_file", http->cert_file, http->key_file);
 	look_place(look, "http.port_file", http->port_file);
 }
 
 void service_status_look(const struct service_status *status, struct look *look)
 {
-	if (*status->listen)
+	if (*status->listen && !systemd_is_listen(status->listen))
 		look_address(look, "status.listen", status->listen);
 	look_place(look, "status.port_file", status->port_file);
 }
@@ -180,6 +197,8 @@ static bool service_is_listen_address(const char *listen)
 	unsigned char bytes[16];
 	uint64_t port;
 
+	if (systemd_is_listen(listen))
+		return true;
 	if (!colon || str_to_u64(str_c(colon + 1), 65535, &port) || (bracketed && colon[-1] != ']'))
 		return false;
 	if (!str_copy(host, sizeof(host), (struct str){listen + bracketed, (size_t)(colon - listen) - 2 * bracketed}))
@@ -192,7 +211,8 @@ int service_http_check(const struct service_http *http, struct error *err)
 	if (!service_is_listen_address(http->listen))
 		return error_set(
 			err, ERR_INVALID,
-			"http.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8080 or [::1]:8080",
+			"http.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8080 or [::1]:8080, "
+			"nor systemd",
 			http->listen);
 	if (*http->cert_file && !*http->key_file)
 		return error_set(err, ERR_INVALID,
@@ -209,9 +229,10 @@ int service_http_check(const struct service_http *http, struct error *err)
 int service_status_check(const struct service_status *status, struct error *err)
 {
 	if (*status->listen && !service_is_listen_address(status->listen))
-		return error_set(err, ERR_INVALID,
-				 "status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8083",
-				 status->listen);
+		return error_set(
+			err, ERR_INVALID,
+			"status.listen: \"%.80s\" is no address with a port, such as 127.0.0.1:8083, nor systemd",
+			status->listen);
 	return 0;
 }
 
@@ -225,15 +246,24 @@ int service_log_check(const struct service_log *log, struct service_log_choice *
 	return 0;
 }
 
-struct http_server_options service_http_options(const struct service_http *http)
+int service_http_options(struct service_http *http, struct http_server_options *out, struct error *err)
 {
+	const struct systemd_wanted wanted = {http->listen, "http", true};
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t threads = http->threads;
+	int listen_fd = 0;
 
+	if (systemd_is_listen(http->listen)) {
+		if (systemd_listen_fd(&wanted, &listen_fd, http->address, err))
+			return error_wrap(err, "http.listen");
+	} else {
+		(void)str_copy(http->address, sizeof(http->address), str_c(http->listen)); /* fits: it was checked */
+	}
 	if (threads == 0)
 		threads = processors < 1 ? 1 : processors > 64 ? 64 : (uint64_t)processors;
-	return (struct http_server_options){
+	*out = (struct http_server_options){
 		.listen = http->listen,
+		.listen_fd = listen_fd,
 		.cert_file = http->cert_file,
 		.key_file = http->key_file,
 		.thread_count = (unsigned)threads,
@@ -243,6 +273,7 @@ struct http_server_options service_http_options(const struct service_http *http)
 		.request_timeout_ms = http->request_timeout,
 		.idle_timeout_ms = http->idle_timeout,
 	};
+	return 0;
 }
 
 /* ---- signals ---- */
@@ -264,6 +295,7 @@ void service_prepare(const struct service_log_choice *log)
 	log_set_format(log->format);
 	(void)prctl(PR_SET_NAME, "highwater"); /* a child of the demonstration runs as "exe" else; cannot fail */
 	service_stop_signals(&signals);
+	sigaddset(&signals, SIGHUP);
 	rc = pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	assert(rc == 0);
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists, nor below */
@@ -275,15 +307,52 @@ void service_prepare(const struct service_log_choice *log)
 	}
 }
 
-void service_wait_signal(void)
+/* Tells the service manager that we live, when all threads went round within half of its patience. */
+static void service_tell_alive(const struct service_watch *watch, uint64_t period_ms, struct log_limit *limit)
+{
+	int64_t now_ms = clock_mono_ms();
+	int64_t behind_ms = watch->round_ms ? now_ms - watch->round_ms(watch->context) : 0;
+	uint64_t held_back;
+
+	if (behind_ms <= (int64_t)(period_ms / 2))
+		systemd_alive();
+	else if (log_limit_pass(limit, now_ms, &held_back))
+		log_event(LOG_LEVEL_ERROR, "thread_stalls", LOG_I64("behind_ms", behind_ms),
+			  LOG_U64("held_back", held_back),
+			  LOG_C("action", "the service manager is not told that the program lives"));
+	if (watch->ping)
+		watch->ping(watch->context);
+}
+
+/* Waits for one of the signals, and tells the service manager meanwhile that we live, when it wants to know. */
+static int service_next_signal(const struct service_watch *watch, const sigset_t *signals)
+{
+	uint64_t period_ms = systemd_watchdog_ms();
+	uint64_t tick_ms = period_ms / SERVICE_TICKS_PER_PERIOD;
+	const struct timespec tick = {(time_t)(tick_ms / 1000), (long)(tick_ms % 1000 * 1000000)};
+	struct log_limit limit = {.interval_ms = 1000};
+	int number;
+
+	do {
+		if (period_ms)
+			service_tell_alive(watch, period_ms, &limit);
+		number = period_ms ? sigtimedwait(signals, NULL, &tick) : sigwaitinfo(signals, NULL);
+	} while (number < 0); /* the tick, or a debugger */
+	return number;
+}
+
+void service_wait_signal(const struct service_watch *watch)
 {
 	sigset_t signals;
 	int number;
 	int rc;
 
 	service_stop_signals(&signals);
-	rc = sigwait(&signals, &number);
-	assert(rc == 0);
+	sigaddset(&signals, SIGHUP);
+	while ((number = service_next_signal(watch, &signals)) == SIGHUP && watch->reload)
+		watch->reload(watch->context);
+	systemd_stopping();
+	service_stop_signals(&signals);
 	(void)signal(SIGTERM, SIG_DFL); /* cannot fail, as below */
 	(void)signal(SIGINT, SIG_DFL);
 	rc = pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
@@ -296,10 +365,10 @@ void service_wait_signal(void)
 /* The listen address with the bound port in it: "http://127.0.0.1:41234". */
 static void service_append_address(const struct service_http *http, unsigned port, struct buf *out)
 {
-	const char *colon = strrchr(http->listen, ':');
+	const char *colon = strrchr(http->address, ':');
 
 	buf_append_c(out, *http->cert_file ? "https://" : "http://");
-	buf_append(out, http->listen, colon ? (size_t)(colon - http->listen) : strlen(http->listen));
+	buf_append(out, http->address, colon ? (size_t)(colon - http->address) : strlen(http->address));
 	buf_printf(out, ":%u", port);
 }
 
@@ -322,10 +391,22 @@ int service_ready(const struct service_http *http, unsigned port, struct error *
 		buf_reset(&text);
 	}
 	service_append_address(http, port, &text);
-	if (result == 0 && !*http->cert_file && !service_is_loopback(http->listen))
+	if (result == 0 && !*http->cert_file && !service_is_loopback(http->address))
 		log_event(LOG_LEVEL_WARN, "plain_http", LOG_C("address", buf_c(&text)),
 			  LOG_C("advice", "keys and tokens cross the network readable: set http.cert_file and "
 					  "http.key_file, or let only a TLS proxy reach this address"));
+	if (result == 0 && systemd_listen_count() && !systemd_is_listen(http->listen))
+		log_event(LOG_LEVEL_WARN, "sockets_not_used", LOG_I64("count", systemd_listen_count()),
+			  LOG_C("advice",
+				"set http.listen to systemd to use the sockets that the service manager passes"));
+	if (result == 0) {
+		struct buf status;
+
+		buf_init(&status, 512);
+		buf_printf(&status, "Serving at %s", buf_c(&text));
+		systemd_ready(buf_c(&status));
+		buf_fini(&status);
+	}
 	if (result == 0)
 		log_event(LOG_LEVEL_INFO, "ready", LOG_C("address", buf_c(&text)), LOG_C("version", HW_VERSION),
 			  LOG_I64("pid", getpid()));
@@ -348,9 +429,15 @@ static int service_write_status_port(const struct service_status *status, unsign
 int service_open_status(const struct service_status *status, struct status_page *page, struct http_server **server_out,
 			struct error *err)
 {
+	const struct systemd_wanted wanted = {status->listen, "status", false};
+	char address[SYSTEMD_ADDRESS_BYTES];
+	int listen_fd = 0;
+
 	if (!*status->listen)
 		return 0;
-	return status_page_open(page, status->listen, server_out, err) ||
+	if (systemd_is_listen(status->listen) && systemd_listen_fd(&wanted, &listen_fd, address, err))
+		return error_wrap(err, "status.listen");
+	return status_page_open(page, status->listen, listen_fd, server_out, err) ||
 			       service_write_status_port(status, http_server_port(*server_out), err)
 		       ? -1
 		       : 0;

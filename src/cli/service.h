@@ -5,6 +5,7 @@
 #include "base/settings.h"
 #include "cli/cli.h"
 #include "cli/look.h"
+#include "cli/systemd.h"
 #include "http/server.h"
 #include "status/page.h"
 
@@ -20,6 +21,7 @@ struct service_http {
 	uint64_t request_timeout;
 	uint64_t idle_timeout;
 	uint64_t drain_timeout;
+	char address[SYSTEMD_ADDRESS_BYTES]; /* no setting: `listen`, or where the passed socket listens */
 };
 
 /* Rows of the settings table for a `struct service_http http` in `target`. */
@@ -30,7 +32,8 @@ struct service_http {
 	 listen_default,                                                                                               \
 	 1,                                                                                                            \
 	 255,                                                                                                          \
-	 "Address and port to listen on, such as 127.0.0.1:8080 or [::]:443; port 0 takes a free one.",                \
+	 "Address and port to listen on, such as 127.0.0.1:8080 or [::]:443; port 0 takes a free one; systemd takes "  \
+	 "the socket that the service manager passes.",                                                                \
 	 false},                                                                                                       \
 		{"http.port_file",                                                                                     \
 		 SETTING_TEXT,                                                                                         \
@@ -130,7 +133,7 @@ struct service_log_choice {
 	 true},                                                                                                        \
 	{                                                                                                              \
 		"log.format", SETTING_TEXT, offsetof(struct target, log.format), "logfmt", 1, 16,                      \
-			"How log lines are written: logfmt (key=value), or json, an object each.", true                \
+			"How log lines are written: logfmt (key=value), or json, an object each.", false               \
 	}
 
 /* The operator's page. */
@@ -163,6 +166,8 @@ struct service {
 	int (*check)(void *target, struct error *err);
 	/* For --check, after `check` was fine: looks at what a start would meet, and changes nothing. */
 	void (*look)(void *target, struct look *look);
+	/* Environment variables that are read beside the settings, ended by NULL; NULL for none. */
+	const char *const *variables;
 };
 
 /* Reads the line, the environment and the file into `target` and checks them; does --check, --dump and --help. Returns true when the program shall
@@ -170,6 +175,11 @@ struct service {
  * to be freed with settings_fini in both cases. */
 MUST_CHECK bool service_configure(const struct service *service, int argc, char **argv, void *target,
 				  struct settings *settings, int *exit_out);
+
+/* Reads line, environment and file as service_configure did, and checks them; for a reload. The settings are to be freed in
+ * both cases. */
+MUST_CHECK int service_read(const struct service *service, int argc, char **argv, void *target,
+			    struct settings *settings, struct error *err);
 
 /* For `check`. */
 MUST_CHECK int service_http_check(const struct service_http *http, struct error *err);
@@ -181,14 +191,24 @@ MUST_CHECK int service_status_check(const struct service_status *status, struct 
 /* Fails, naming the setting, when a file is named and cannot be read. */
 MUST_CHECK int service_file_check(const char *setting, const char *path, struct error *err);
 
-/* What the HTTP settings mean for the server; handler, refuse and context are left to the caller. */
-struct http_server_options service_http_options(const struct service_http *http);
+/* What the HTTP settings mean for the server; handler, refuse and context are left to the caller. Sets http->address.
+ * Errors ERR_INVALID: the socket that shall have been passed was not. */
+MUST_CHECK int service_http_options(struct service_http *http, struct http_server_options *out, struct error *err);
 
 /* Before any thread starts: sends the log to standard error, blocks SIGTERM and SIGINT, ignores SIGPIPE, takes as many
  * descriptors as allowed. */
 void service_prepare(const struct service_log_choice *log);
+/* What the main thread does while it waits. */
+struct service_watch {
+	void (*reload)(void *context); /* on SIGHUP; NULL: that ends it, as SIGTERM does */
+	/* For the service manager's watchdog: asks all threads that matter to go round; and when the one that was longest
+	 * without it last did, on clock_mono_ms. NULL for both: that the main thread runs is all that is told. */
+	void (*ping)(void *context);
+	int64_t (*round_ms)(void *context);
+	void *context;
+};
 /* Waits for SIGTERM or SIGINT and logs "stopping". From then on a further one ends the process at once. */
-void service_wait_signal(void);
+void service_wait_signal(const struct service_watch *watch);
 
 /* Tells that everything is ready: the port file, then the log line "ready". */
 MUST_CHECK int service_ready(const struct service_http *http, unsigned port, struct error *err);

@@ -48,14 +48,20 @@ struct engine {
 	struct engine_read *read_last;
 	uint64_t read_count;
 	bool closed;
+	struct engine_keep keep_next;
+	bool ping_writer; /* go round */
+	bool ping_reader;
 	struct engine_stats stats;
+	_Atomic int64_t writer_round_ms; /* monotonic; not under the lock, as the next */
+	_Atomic int64_t reader_round_ms;
 
 	bool running;
 	pthread_t writer;
 	pthread_t reader_thread;
 	struct store_reader *reader; /* the reader thread's */
 
-	struct arena arena; /* the writer's: one batch */
+	struct engine_keep keep; /* the writer's, as what follows */
+	struct arena arena;	 /* one batch */
 	struct hash_key hash_key;
 	struct command **commands; /* batch_count_max of them */
 	int64_t prune_cursor;	   /* the writer's, as the next one: where the round of removing stands */
@@ -126,7 +132,7 @@ static void engine_wait(struct engine *engine)
 	struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
 	int rc = 0;
 
-	while (!engine->first && !engine->closed && rc == 0)
+	while (!engine->first && !engine->closed && !engine->ping_writer && rc == 0)
 		rc = until_ms == INT64_MAX ? pthread_cond_wait(&engine->work, &engine->lock)
 					   : pthread_cond_timedwait(&engine->work, &engine->lock, &until);
 }
@@ -141,6 +147,8 @@ static struct engine_job *engine_take(struct engine *engine, size_t *count_out)
 
 	pthread_mutex_lock(&engine->lock);
 	engine_wait(engine);
+	engine->ping_writer = false;
+	engine->keep = engine->keep_next;
 	jobs = engine->first;
 	for (end = jobs; end; end = end->queue_next) {
 		count++;
@@ -312,8 +320,8 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 	for (struct engine_job *job = jobs; job; job = job->queue_next)
 		engine->commands[i++] = &job->command;
 	live_set_init(&set, &engine->arena, engine->hash_key, count);
-	set.audit_before_ms = engine_limit_ms(engine->options.keep_audit_ms, clock_wall_ms());
-	set.sample_before_ms = engine_limit_ms(engine->options.keep_samples_ms, clock_wall_ms());
+	set.audit_before_ms = engine_limit_ms(engine->keep.audit_ms, clock_wall_ms());
+	set.sample_before_ms = engine_limit_ms(engine->keep.samples_ms, clock_wall_ms());
 	failed = engine_execute(engine, &set, count) != 0;
 	engine_count_batch(engine, count, failed);
 	if (!failed) {
@@ -333,8 +341,8 @@ static void engine_do_batch(struct engine *engine, struct engine_job *jobs, size
 static void engine_prune(struct engine *engine)
 {
 	int64_t now_ms = clock_wall_ms();
-	struct store_retention retention = {engine_limit_ms(engine->options.keep_delivered_ms, now_ms),
-					    engine_limit_ms(engine->options.keep_failed_ms, now_ms), now_ms};
+	struct store_retention retention = {engine_limit_ms(engine->keep.delivered_ms, now_ms),
+					    engine_limit_ms(engine->keep.failed_ms, now_ms), now_ms};
 	struct error err;
 	size_t removed = 0;
 	uint64_t held_back;
@@ -394,6 +402,7 @@ static void *engine_write(void *context)
 			engine_do_batch(engine, jobs, count);
 		engine_prune(engine);
 		engine_probe(engine);
+		atomic_store(&engine->writer_round_ms, clock_mono_ms());
 	}
 	return NULL;
 }
@@ -406,18 +415,24 @@ static void *engine_reads(void *context)
 
 	while (true) {
 		struct engine_read *read;
+		bool over;
 
 		pthread_mutex_lock(&engine->lock);
-		while (!engine->read_first && !engine->closed)
+		while (!engine->read_first && !engine->closed && !engine->ping_reader)
 			pthread_cond_wait(&engine->read_work, &engine->lock);
+		engine->ping_reader = false;
+		over = engine->closed;
 		read = engine->read_first;
 		if (read) {
 			engine->read_first = read->queue_next;
 			engine->read_count--;
 		}
 		pthread_mutex_unlock(&engine->lock);
-		if (!read)
+		atomic_store(&engine->reader_round_ms, clock_mono_ms());
+		if (!read && over)
 			return NULL;
+		if (!read)
+			continue;
 		read->read(read, engine->reader);
 		mailbox_post(read->mailbox, &read->mail);
 	}
@@ -455,6 +470,7 @@ int engine_open(const struct engine_options *options, struct store *store, struc
 
 	assert(options->queue_count_max > 0 && options->batch_count_max > 0);
 	engine->options = *options;
+	engine->keep = engine->keep_next = options->keep;
 	engine->store = store;
 	engine->directory = directory_new();
 	engine->figures = figures_new();
@@ -495,8 +511,11 @@ void engine_on_change(struct engine *engine, engine_change_hint hint, void *cont
 
 int engine_start(struct engine *engine, struct error *err)
 {
-	int rc = pthread_create(&engine->writer, NULL, engine_write, engine);
+	int rc;
 
+	atomic_store(&engine->writer_round_ms, clock_mono_ms());
+	atomic_store(&engine->reader_round_ms, clock_mono_ms());
+	rc = pthread_create(&engine->writer, NULL, engine_write, engine);
 	if (rc)
 		return error_set_errno(err, rc, "starting the writer thread");
 	rc = pthread_create(&engine->reader_thread, NULL, engine_reads, engine);
@@ -543,6 +562,30 @@ void engine_close(struct engine **engine_ptr)
 	mem_free(engine->commands);
 	mem_free(engine);
 	*engine_ptr = NULL;
+}
+
+void engine_set_keep(struct engine *engine, const struct engine_keep *keep)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->keep_next = *keep;
+	pthread_mutex_unlock(&engine->lock);
+}
+
+void engine_ping(struct engine *engine)
+{
+	pthread_mutex_lock(&engine->lock);
+	engine->ping_writer = engine->ping_reader = true;
+	pthread_cond_signal(&engine->work);
+	pthread_cond_signal(&engine->read_work);
+	pthread_mutex_unlock(&engine->lock);
+}
+
+int64_t engine_round_ms(struct engine *engine)
+{
+	int64_t writer_ms = atomic_load(&engine->writer_round_ms);
+	int64_t reader_ms = atomic_load(&engine->reader_round_ms);
+
+	return writer_ms < reader_ms ? writer_ms : reader_ms;
 }
 
 struct directory *engine_directory(struct engine *engine)

@@ -11,18 +11,21 @@
 
 struct engine;
 
+/* How long what is history is kept; 0: for ever. */
+struct engine_keep {
+	uint64_t delivered_ms; /* callbacks, since their event and their last attempt; superseded ones too */
+	uint64_t failed_ms;
+	uint64_t audit_ms;   /* rows of the audit log; each new one removes a few that are older */
+	uint64_t samples_ms; /* of room counts, in the same way */
+};
+
 struct engine_options {
 	uint64_t queue_count_max; /* commands waiting; further ones are refused with ERR_BUSY */
 	uint64_t batch_count_max; /* commands per transaction */
-	/* How long final callbacks are kept, since their event and their last attempt; 0: for ever. The writer looks
-	 * for what is older every `prune_interval_ms` (0: never) and removes it between batches, few at a time. */
-	uint64_t keep_delivered_ms; /* superseded ones too */
-	uint64_t keep_failed_ms;
+	/* The writer looks for callbacks that nobody keeps any longer this often (0: never) and removes them between
+	 * batches, few at a time. */
 	uint64_t prune_interval_ms;
-	/* How long rows of the audit log, and samples of room counts, are kept; 0: for ever. Each new one removes a few
-	 * that are older. */
-	uint64_t keep_audit_ms;
-	uint64_t keep_samples_ms;
+	struct engine_keep keep;
 };
 
 /* A command on its way. The submitter owns it and keeps it, and all that the command borrows, until `mail.run` is
@@ -68,6 +71,13 @@ void engine_close(struct engine **engine);
 MUST_CHECK int engine_submit(struct engine *engine, struct engine_job *job, struct error *err);
 /* The same for a read. */
 MUST_CHECK int engine_submit_read(struct engine *engine, struct engine_read *read, struct error *err);
+
+/* Another time to keep things, from the next batch on. Threads: any. */
+void engine_set_keep(struct engine *engine, const struct engine_keep *keep);
+/* Asks the writer and the reader to go round once, also when there is nothing to do. Threads: any. */
+void engine_ping(struct engine *engine);
+/* When the thread that was longest without it last went round, on clock_mono_ms. Threads: any. */
+int64_t engine_round_ms(struct engine *engine);
 
 struct directory *engine_directory(struct engine *engine);
 /* Of every app, as of the last batch. */

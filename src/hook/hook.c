@@ -330,6 +330,66 @@ static int hook_start_due(struct hook *hook)
 	return (int)wait_ms;
 }
 
+/* ---- options ---- */
+
+static struct http_client_options hook_client_options(const struct hook_options *options)
+{
+	return (struct http_client_options){
+		.ca_file = options->ca_file,
+		.guard = options->guard,
+		.connect_timeout_ms = options->connect_timeout_ms,
+		.total_timeout_ms = options->total_timeout_ms,
+		.reply_bytes_max = options->reply_bytes_max,
+		.in_flight_max = (unsigned)options->in_flight_max,
+	};
+}
+
+/* Those that are not the client's. */
+static void hook_use_options(struct hook *hook, const struct hook_options *options)
+{
+	hook->options = *options;
+	hook->options.ca_file = NULL; /* the client reads these two; the caller's may go */
+	hook->options.guard = NULL;
+	hook->options.retry.seed = store_id(engine_store(hook->engine));
+	hook->window = (struct window_policy){.max = (unsigned)options->in_flight_per_app,
+					      .probe_first_ms = options->retry.first_ms,
+					      .probe_longest_ms = options->probe_longest_ms,
+					      .hold_longest_ms = options->retry.longest_ms};
+}
+
+void hook_change(struct hook *hook, const struct hook_options *options)
+{
+	pthread_mutex_lock(&hook->lock);
+	assert(options->in_flight_max == hook->options.in_flight_max &&
+	       options->in_flight_per_app == hook->options.in_flight_per_app);
+	mem_free(hook->ca_file_next);
+	hook->ca_file_next = mem_dup(options->ca_file, strlen(options->ca_file));
+	hook->options_next = *options;
+	if (options->guard)
+		hook->guard_next = *options->guard;
+	hook->changed = true;
+	pthread_mutex_unlock(&hook->lock);
+	hook_wake(hook);
+}
+
+/* Takes what hook_change has left. */
+static void hook_take_change(struct hook *hook)
+{
+	pthread_mutex_lock(&hook->lock);
+	if (hook->changed) {
+		struct http_client_options client = hook_client_options(&hook->options_next);
+
+		client.ca_file = hook->ca_file_next;
+		client.guard = hook->options_next.guard ? &hook->guard_next : NULL;
+		http_client_change(hook->client, &client);
+		hook_use_options(hook, &hook->options_next);
+		hook->changed = false;
+	}
+	pthread_mutex_unlock(&hook->lock);
+}
+
+/* ---- the thread ---- */
+
 static void hook_publish_stats(struct hook *hook)
 {
 	pthread_mutex_lock(&hook->lock);
@@ -356,6 +416,8 @@ static void *hook_main(void *context)
 	int wait_ms = 0;
 
 	while (hook_take_hints(hook)) {
+		atomic_store(&hook->round_ms, clock_mono_ms());
+		hook_take_change(hook);
 		hook_attempt_submit_unmarked(hook);
 		wait_ms = hook_start_due(hook);
 		hook_publish_stats(hook);
@@ -384,29 +446,15 @@ static int hook_clip_due(struct hook *hook, struct error *err)
 
 int hook_open(const struct hook_options *options, struct engine *engine, struct hook **hook_out, struct error *err)
 {
-	struct http_client_options client = {
-		.ca_file = options->ca_file,
-		.guard = options->guard,
-		.connect_timeout_ms = options->connect_timeout_ms,
-		.total_timeout_ms = options->total_timeout_ms,
-		.reply_bytes_max = options->reply_bytes_max,
-		.in_flight_max = (unsigned)options->in_flight_max,
-	};
+	struct http_client_options client = hook_client_options(options);
 	struct hook *hook = mem_zalloc(sizeof(*hook));
 	int rc;
 
 	assert(options->in_flight_max >= 1 && options->in_flight_per_app >= 1 &&
 	       options->in_flight_per_app <= options->in_flight_max);
-	hook->options = *options;
-	hook->options.ca_file = NULL; /* the client reads these two; the caller's may go */
-	hook->options.guard = NULL;
-	hook->options.retry.seed = store_id(engine_store(engine));
-	hook->window = (struct window_policy){.max = (unsigned)options->in_flight_per_app,
-					      .probe_first_ms = options->retry.first_ms,
-					      .probe_longest_ms = options->probe_longest_ms,
-					      .hold_longest_ms = options->retry.longest_ms};
-	hook->held = mem_zalloc(options->in_flight_max * TARGET_HELD_PER_FLIGHT * sizeof(struct attempt *));
 	hook->engine = engine;
+	hook_use_options(hook, options);
+	hook->held = mem_zalloc(options->in_flight_max * TARGET_HELD_PER_FLIGHT * sizeof(struct attempt *));
 	hook->trouble_limit.interval_ms = 1000;
 	hook->store_limit.interval_ms = 1000;
 	hook->endpoint_limit.interval_ms = 100;
@@ -432,6 +480,7 @@ int hook_start(struct hook *hook, struct error *err)
 	pthread_mutex_lock(&hook->lock); /* the engine runs: hook_hint may be called already */
 	hook->hint_all = true;		 /* what earlier runs left */
 	pthread_mutex_unlock(&hook->lock);
+	atomic_store(&hook->round_ms, clock_mono_ms());
 	rc = pthread_create(&hook->thread, NULL, hook_main, hook);
 	if (rc)
 		return error_set_errno(err, rc, "starting the delivery thread");
@@ -476,6 +525,7 @@ void hook_close(struct hook **hook_ptr)
 	arena_fini(&hook->arena);
 	buf_fini(&hook->log);
 	mem_free(hook->held);
+	mem_free(hook->ca_file_next);
 	mailbox_fini(&hook->mailbox);
 	(void)pthread_mutex_destroy(&hook->lock); /* unlocked */
 	mem_free(hook);
@@ -492,6 +542,11 @@ size_t hook_in_flight(struct hook *hook, int64_t *ids_out, size_t count_max)
 		ids_out[i] = hook->held[i]->callback_id;
 	pthread_mutex_unlock(&hook->lock);
 	return count;
+}
+
+int64_t hook_round_ms(struct hook *hook)
+{
+	return atomic_load(&hook->round_ms);
 }
 
 void hook_stats(struct hook *hook, struct hook_stats *out)

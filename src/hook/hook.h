@@ -35,6 +35,12 @@ MUST_CHECK int hook_open(const struct hook_options *options, struct engine *engi
 			 struct error *err);
 /* Finds what is waiting in the store and starts. After engine_start. */
 MUST_CHECK int hook_start(struct hook *hook, struct error *err);
+/* Other options from the next attempt on, but for in_flight_max and in_flight_per_app, which must be what they were
+ * (asserted). The CA file is read anew; http_client_check_ca says beforehand whether it can be used. Callbacks that wait
+ * keep the time that they have. Threads: any. */
+void hook_change(struct hook *hook, const struct hook_options *options);
+/* When the thread last went round, on clock_mono_ms; it does so once a second at least. Threads: any. */
+int64_t hook_round_ms(struct hook *hook);
 /* Starts nothing new, waits for attempts in flight (at most total_timeout_ms) and for their marks; before engine_stop.
  */
 void hook_stop(struct hook *hook);

@@ -5,8 +5,10 @@
 #include "hook/hook.h"
 #include "hook/target.h"
 #include "http/client.h"
+#include "http/guard.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define HOOK_HINT_COUNT_MAX 1024
 #define HOOK_POLL_MS_MAX 1000
@@ -41,10 +43,15 @@ struct hook {
 	bool hint_all;	   /* more than the array holds: look for all apps */
 	bool hint_all_now; /* and one of those was WAKE_NOW */
 	bool stopping;
+	bool changed;			  /* the next three are to be taken */
+	struct hook_options options_next; /* its ca_file and guard are the next two */
+	char *ca_file_next;
+	struct guard guard_next;
 	struct hook_stats stats;
 	struct attempt **held; /* all attempts held, in_flight_max * TARGET_HELD_PER_FLIGHT of them at most */
 	size_t held_count;
 
+	_Atomic int64_t round_ms; /* monotonic; not under the lock */
 	bool running;
 	pthread_t thread;
 };

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/err.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,12 +23,14 @@
 #include <unistd.h>
 
 #define CLIENT_HEADER_BYTES_MAX 65536 /* of all headers of a reply together, interim ones too */
-#define CLIENT_SOCKETS_PER_FLIGHT 4   /* one kept, and one per family while it connects; with room */
+#define CLIENT_CA_CACHE_S 86400L
+#define CLIENT_SOCKETS_PER_FLIGHT 4 /* one kept, and one per family while it connects; with room */
 
 struct http_client {
 	CURLM *multi;
 	struct http_client_options options;
-	char *ca_file; /* NULL for the system's */
+	char *ca_file;	    /* NULL for the system's */
+	int64_t changed_ms; /* monotonic: of the last http_client_change; 0: none */
 	struct http_exchange *free;
 	struct http_exchange *busy;
 	unsigned in_flight;
@@ -155,6 +158,14 @@ static int client_on_close(void *context, curl_socket_t fd)
 	return close(fd);
 }
 
+/* How old certificates may be that curl has in memory: those that it read before the last change do not count. */
+static long client_ca_cache_s(const struct http_client *client)
+{
+	int64_t since_s = (clock_mono_ms() - client->changed_ms) / 1000;
+
+	return client->changed_ms && since_s < CLIENT_CA_CACHE_S ? (long)since_s : CLIENT_CA_CACHE_S;
+}
+
 /* What is the same for every request of this handle. curl_easy_setopt fails for these only when curl was built without
  * the feature or memory is out, which http_client_open finds out once. */
 static CURLcode client_set_fixed(const struct http_client *client, struct http_exchange *exchange)
@@ -190,6 +201,7 @@ static CURLcode client_set_fixed(const struct http_client *client, struct http_e
 	CLIENT_SET(CURLOPT_KEYPASSWD, ""); /* else OpenSSL asks the terminal for the password of a client's key */
 	CLIENT_SET(CURLOPT_CONNECTTIMEOUT_MS, (long)client->options.connect_timeout_ms);
 	CLIENT_SET(CURLOPT_TIMEOUT_MS, (long)client->options.total_timeout_ms);
+	CLIENT_SET(CURLOPT_CA_CACHE_TIMEOUT, client_ca_cache_s(client));
 	CLIENT_SET(CURLOPT_OPENSOCKETFUNCTION, client_on_socket);
 	CLIENT_SET(CURLOPT_OPENSOCKETDATA, exchange);
 	CLIENT_SET(CURLOPT_CLOSESOCKETFUNCTION, client_on_close);
@@ -218,11 +230,12 @@ static struct http_exchange *client_take(struct http_client *client)
 		exchange->easy = curl_easy_init();
 		assert(exchange->easy); /* out of memory */
 		buf_init(&exchange->reply, (size_t)client->options.reply_bytes_max);
-		exchange->guard = client->options.guard;
 		exchange->watcher = &client->watcher;
 		exchange->sockets = &client->sockets;
 		client_head_reset(&exchange->head);
 	}
+	exchange->reply.bytes_max = (size_t)client->options.reply_bytes_max;
+	exchange->guard = client->options.guard;
 	rc = client_set_fixed(client, exchange);
 	assert(rc == CURLE_OK); /* http_client_open has tried them */
 	exchange->previous = NULL;
@@ -311,6 +324,42 @@ static int client_check_ca_file(const char *path, struct error *err)
 	return number ? error_set_errno(err, number, "reading the CA file %s", path) : 0;
 }
 
+int http_client_check_ca(const char *ca_file, struct error *err)
+{
+	X509_STORE *store;
+	int result = 0;
+
+	if (client_check_ca_file(ca_file, err))
+		return -1;
+	store = X509_STORE_new();
+	if (!store || X509_STORE_load_file(store, ca_file) != 1)
+		result = error_set(err, ERR_INVALID, "the CA file %s holds no certificates that can be read", ca_file);
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return result;
+}
+
+/* Of the options but in_flight_max. */
+static void client_use(struct http_client *client, const struct http_client_options *options)
+{
+	mem_free(client->ca_file);
+	client->options = *options;
+	client->options.ca_file = client->ca_file = NULL;
+	if (options->guard) {
+		client->guard = *options->guard;
+		client->options.guard = &client->guard;
+	}
+	if (options->ca_file && options->ca_file[0])
+		client->ca_file = mem_dup(options->ca_file, strlen(options->ca_file));
+}
+
+void http_client_change(struct http_client *client, const struct http_client_options *options)
+{
+	assert(options->in_flight_max == client->options.in_flight_max && options->reply_bytes_max >= 1);
+	client_use(client, options);
+	client->changed_ms = clock_mono_ms();
+}
+
 int http_client_open(const struct http_client_options *options, struct http_client **client_out, struct error *err)
 {
 	struct http_client *client;
@@ -322,16 +371,9 @@ int http_client_open(const struct http_client_options *options, struct http_clie
 	if (pthread_once(&client_once, client_init_global) || client_global != CURLE_OK)
 		return error_set(err, ERR_INTERNAL, "libcurl cannot be initialised");
 	client = mem_zalloc(sizeof(*client));
-	client->options = *options;
-	client->options.ca_file = NULL;
+	client_use(client, options);
 	client->watcher = (struct client_tls_watcher){client_on_alert, client};
 	client_sockets_init(&client->sockets, CLIENT_SOCKETS_PER_FLIGHT * (size_t)options->in_flight_max);
-	if (options->guard) {
-		client->guard = *options->guard;
-		client->options.guard = &client->guard;
-	}
-	if (options->ca_file && options->ca_file[0])
-		client->ca_file = mem_dup(options->ca_file, strlen(options->ca_file));
 	client->multi = curl_multi_init();
 	probe = mem_zalloc(sizeof(*probe));
 	probe->easy = curl_easy_init();

@@ -75,6 +75,11 @@ typedef void (*http_done)(void *context, const struct http_result *result);
 
 MUST_CHECK int http_client_open(const struct http_client_options *options, struct http_client **client_out,
 				struct error *err);
+/* Takes other options for requests from now on; connections that are kept stay. in_flight_max must be what it was
+ * (asserted). The CA file is read anew, also when its name is what it was; a file that cannot be used is an error (ERR_IO,
+ * ERR_INVALID) found by http_client_check_ca, not here. Threads: the one that polls. */
+void http_client_change(struct http_client *client, const struct http_client_options *options);
+MUST_CHECK int http_client_check_ca(const char *ca_file, struct error *err);
 /* Abandons what is in flight: its `done` does not run. Accepts NULL. */
 void http_client_close(struct http_client **client);
 

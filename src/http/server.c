@@ -54,6 +54,7 @@ static void *server_main(void *context)
 
 		(void)h2o_evloop_run(thread->context.loop, SERVER_SWEEP_MS); /* -1 for an interrupted wait */
 		now_ms = clock_mono_ms();
+		atomic_store_explicit(&thread->round_ms, now_ms, memory_order_relaxed);
 		if (now_ms - swept_ms >= SERVER_SWEEP_MS) {
 			server_conn_sweep(thread, now_ms);
 			swept_ms = now_ms;
@@ -99,13 +100,42 @@ static int server_bind(const struct addrinfo *address, const char *listen_text, 
 	return 0;
 }
 
+static int server_read_port(struct http_server *server, struct error *err)
+{
+	struct sockaddr_storage bound;
+	socklen_t len = sizeof(bound);
+
+	if (getsockname(server->listen_fd, (struct sockaddr *)&bound, &len))
+		return error_set_errno(err, errno, "reading the bound port");
+	server->port = ntohs(bound.ss_family == AF_INET6  ? ((struct sockaddr_in6 *)&bound)->sin6_port
+			     : bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
+							  : 0);
+	return 0;
+}
+
+/* Somebody else has made it: is it what we need? */
+static int server_take_socket(struct http_server *server, int fd, struct error *err)
+{
+	int listens = 0;
+	int type = 0;
+	socklen_t len = sizeof(listens);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len))
+		return error_set_errno(err, errno, "descriptor %d that was passed", fd);
+	if (!listens || type != SOCK_STREAM)
+		return error_set(err, ERR_INVALID, "descriptor %d that was passed is no listening stream socket", fd);
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return error_set_errno(err, errno, "descriptor %d that was passed", fd);
+	server->listen_fd = fd;
+	return server_read_port(server, err);
+}
+
 static int server_listen(struct http_server *server, const char *text, struct error *err)
 {
 	struct addrinfo hints = {
 		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
-	struct sockaddr_storage bound;
-	socklen_t len = sizeof(bound);
 	char host[64];
 	char port[8];
 	int result;
@@ -116,13 +146,7 @@ static int server_listen(struct http_server *server, const char *text, struct er
 		return error_set(err, ERR_INVALID, "\"%.80s\" is not an IP address with a port", text);
 	result = server_bind(found, text, &server->listen_fd, err);
 	freeaddrinfo(found);
-	if (result)
-		return -1;
-	if (getsockname(server->listen_fd, (struct sockaddr *)&bound, &len))
-		return error_set_errno(err, errno, "reading the bound port");
-	server->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-							 : ((struct sockaddr_in *)&bound)->sin_port);
-	return 0;
+	return result ? -1 : server_read_port(server, err);
 }
 
 /* ---- open ---- */
@@ -148,6 +172,8 @@ static int server_thread_init(struct http_server *server, struct server_thread *
 		return error_set_errno(err, errno, "copying the listening socket");
 	h2o_context_init(&thread->context, h2o_evloop_create(), &server->config);
 	thread->context_ready = true;
+	if (server->tls)
+		SSL_CTX_up_ref(server->tls); /* each thread has its own reference, see http_server_set_tls */
 	thread->accept =
 		(h2o_accept_ctx_t){.ctx = &thread->context, .hosts = server->config.hosts, .ssl_ctx = server->tls};
 	thread->listener = h2o_evloop_socket_create(thread->context.loop, listen_fd, H2O_SOCKET_FLAG_DONT_READ);
@@ -185,6 +211,7 @@ int http_server_open(const struct http_server_options *options, struct http_serv
 	server = mem_zalloc(sizeof(*server));
 	server->options = *options;
 	server->listen_fd = -1;
+	http_server_set_timeouts(server, options->request_timeout_ms, options->idle_timeout_ms);
 	server->thread_count = options->thread_count;
 	server->threads = mem_zalloc(options->thread_count * sizeof(*server->threads));
 	for (unsigned i = 0; i < server->thread_count; i++) {
@@ -201,7 +228,8 @@ int http_server_open(const struct http_server_options *options, struct http_serv
 	if (options->cert_file && options->cert_file[0] &&
 	    server_tls_open(options->cert_file, options->key_file, &server->tls, err))
 		goto fail;
-	if (server_listen(server, options->listen, err))
+	if (options->listen_fd > 0 ? server_take_socket(server, options->listen_fd, err)
+				   : server_listen(server, options->listen, err))
 		goto fail;
 	for (unsigned i = 0; i < server->thread_count; i++)
 		if (server_thread_init(server, &server->threads[i], err))
@@ -224,13 +252,69 @@ unsigned http_server_port(const struct http_server *server)
 int http_server_start(struct http_server *server, struct error *err)
 {
 	for (unsigned i = 0; i < server->thread_count; i++) {
-		int rc = pthread_create(&server->threads[i].thread, NULL, server_main, &server->threads[i]);
+		int rc;
+
+		atomic_store(&server->threads[i].round_ms, clock_mono_ms());
+		rc = pthread_create(&server->threads[i].thread, NULL, server_main, &server->threads[i]);
 
 		if (rc)
 			return error_set_errno(err, rc, "starting a thread of the HTTP server");
 		server->threads[i].running = true;
 	}
 	return 0;
+}
+
+/* ---- changes ---- */
+
+struct server_tls_mail {
+	struct mail mail;
+	struct server_thread *thread;
+	SSL_CTX *tls;
+};
+
+/* On the loop thread: what was accepted before has its own reference to the old one. */
+static void server_take_tls(struct mail *mail)
+{
+	struct server_tls_mail *change = container_of(mail, struct server_tls_mail, mail);
+	SSL_CTX *old = change->thread->accept.ssl_ctx;
+
+	change->thread->accept.ssl_ctx = change->tls;
+	SSL_CTX_free(old);
+	mem_free(change);
+}
+
+void http_server_set_tls(struct http_server *server, struct http_tls **tls)
+{
+	SSL_CTX *fresh = server_tls_take(tls);
+
+	assert(server->tls && fresh);
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		struct server_tls_mail *change = mem_zalloc(sizeof(*change));
+
+		SSL_CTX_up_ref(fresh);
+		*change = (struct server_tls_mail){{NULL, server_take_tls}, &server->threads[i], fresh};
+		mailbox_post(&server->threads[i].mailbox, &change->mail);
+	}
+	SSL_CTX_free(fresh);
+}
+
+void http_server_set_timeouts(struct http_server *server, uint64_t request_timeout_ms, uint64_t idle_timeout_ms)
+{
+	atomic_store(&server->request_timeout_ms, request_timeout_ms);
+	atomic_store(&server->idle_timeout_ms, idle_timeout_ms);
+}
+
+int64_t http_server_round_ms(struct http_server *server)
+{
+	int64_t oldest_ms = INT64_MAX;
+
+	for (unsigned i = 0; i < server->thread_count; i++) {
+		int64_t round_ms = atomic_load_explicit(&server->threads[i].round_ms, memory_order_relaxed);
+
+		if (round_ms < oldest_ms)
+			oldest_ms = round_ms;
+	}
+	return oldest_ms;
 }
 
 /* ---- end ---- */
@@ -300,6 +384,7 @@ static void server_thread_fini(struct server_thread *thread)
 			h2o_evloop_destroy(loop);
 		}
 	}
+	SSL_CTX_free(thread->accept.ssl_ctx); /* accepts NULL */
 	server_call_free_all(thread);
 	mailbox_fini(&thread->mailbox);
 }

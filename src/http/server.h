@@ -21,13 +21,14 @@ enum http_refusal {
 };
 
 /* Runs on a loop thread for each complete request; must not block. Either replies, or keeps `call` and replies later:
- * exactly once in the end (http_call_reply). */
+ * exactly once in the end (http_call_reply, or http_call_stream for a reply that goes on). */
 typedef void (*http_handler)(void *context, struct http_call *call);
 
 /* Writes the body of a refusal that the server answers itself (Content-Type application/json). Any loop thread. */
 typedef void (*http_refuse)(void *context, enum http_refusal why, struct buf *body_out);
 
 struct http_server_options {
+	int listen_fd; /* above 0: a socket that listens already, instead of the address; taken over when open succeeds */
 	const char *listen;	       /* "127.0.0.1:8080", "[::1]:0"; port 0 takes a free one; no host name */
 	const char *cert_file;	       /* PEM chain; NULL or "" for plain HTTP */
 	const char *key_file;	       /* PEM; needed with cert_file */
@@ -50,6 +51,24 @@ MUST_CHECK int http_server_open(const struct http_server_options *options, struc
 unsigned http_server_port(const struct http_server *server);
 /* Starts the threads; requests arrive from now on. The process must ignore SIGPIPE, which the library does not avoid. */
 MUST_CHECK int http_server_start(struct http_server *server, struct error *err);
+
+/* ---- changes while it runs; threads: one at a time ---- */
+
+/* A certificate chain and its key, read. */
+struct http_tls;
+/* Errors ERR_INVALID that names the file. */
+MUST_CHECK int http_tls_open(const char *cert_file, const char *key_file, struct http_tls **tls_out, struct error *err);
+/* Accepts a pointer to NULL. */
+void http_tls_close(struct http_tls **tls);
+/* Connections from now on are shown this certificate; those that there are go on with theirs. The server must have been
+ * opened with one (asserted). Takes it over. */
+void http_server_set_tls(struct http_server *server, struct http_tls **tls);
+/* Acts on the connections that there are, too. */
+void http_server_set_timeouts(struct http_server *server, uint64_t request_timeout_ms, uint64_t idle_timeout_ms);
+/* When the loop that was longest without it last went round, on clock_mono_ms; each does so ten times a second unless
+ * something blocks it. Threads: any. */
+int64_t http_server_round_ms(struct http_server *server);
+
 /* Stops accepting, answers what is in hand with `Connection: close`, ends streams, closes idle connections; returns when
  * nobody listens and no connection is open, or after `timeout_ms`. Calls the handler has kept must still be replied to by their keeper. */
 void http_server_drain(struct http_server *server, uint64_t timeout_ms);

@@ -152,8 +152,8 @@ static bool server_conn_header_runs_on(const struct server_conn *conn)
 
 static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool draining)
 {
-	const struct http_server_options *options = &conn->thread->server->options;
-	uint64_t limit_ms = options->idle_timeout_ms;
+	struct http_server *server = conn->thread->server;
+	uint64_t limit_ms = atomic_load_explicit(&server->idle_timeout_ms, memory_order_relaxed);
 
 	if (conn->call)
 		return;
@@ -172,7 +172,7 @@ static void server_conn_check(struct server_conn *conn, int64_t now_ms, bool dra
 			conn->since_ms = now_ms;
 		}
 		if (conn->in_request)
-			limit_ms = options->request_timeout_ms;
+			limit_ms = atomic_load_explicit(&server->request_timeout_ms, memory_order_relaxed);
 		else if (draining && !server_conn_has_unread(conn))
 			limit_ms = 0;
 	}

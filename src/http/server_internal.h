@@ -88,7 +88,8 @@ struct server_thread {
 	bool own_reply; /* the reply being started is the handler's, not the library's */
 	struct server_linger lingers[SERVER_LINGER_COUNT_MAX];
 
-	_Atomic bool listening; /* `listener` is not NULL; for who is not this thread */
+	_Atomic int64_t round_ms; /* monotonic: when the loop last went round */
+	_Atomic bool listening;	  /* `listener` is not NULL; for who is not this thread */
 	_Atomic uint64_t connection_count;
 	_Atomic uint64_t connections_total;
 	_Atomic uint64_t calls_total;
@@ -107,7 +108,9 @@ struct server_handler {
 struct http_server {
 	struct http_server_options options; /* strings are not kept */
 	h2o_globalconf_t config;
-	SSL_CTX *tls;  /* NULL for plain HTTP */
+	SSL_CTX *tls; /* of the start; NULL for plain HTTP */
+	_Atomic uint64_t request_timeout_ms;
+	_Atomic uint64_t idle_timeout_ms;
 	int listen_fd; /* until the threads have their copies */
 	unsigned port;
 	unsigned thread_count;
@@ -120,6 +123,9 @@ struct http_server {
 
 /* TLS 1.2 and later with the given chain and key, HTTP/1.1 only. Errors ERR_INVALID that names the file. */
 MUST_CHECK int server_tls_open(const char *cert_file, const char *key_file, SSL_CTX **out, struct error *err);
+
+/* What is inside; the rest is freed. */
+SSL_CTX *server_tls_take(struct http_tls **tls);
 
 /* ---- server_call.c ---- */
 

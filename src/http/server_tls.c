@@ -1,4 +1,5 @@
 /* The server's TLS settings; see server_internal.h. */
+#include "base/mem.h"
 #include "http/server_internal.h"
 
 #include <openssl/err.h>
@@ -37,4 +38,34 @@ int server_tls_open(const char *cert_file, const char *key_file, SSL_CTX **out, 
 	}
 	*out = tls;
 	return 0;
+}
+
+struct http_tls {
+	SSL_CTX *context;
+};
+
+int http_tls_open(const char *cert_file, const char *key_file, struct http_tls **tls_out, struct error *err)
+{
+	SSL_CTX *context;
+
+	if (server_tls_open(cert_file, key_file, &context, err))
+		return -1;
+	*tls_out = mem_zalloc(sizeof(**tls_out));
+	(*tls_out)->context = context;
+	return 0;
+}
+
+SSL_CTX *server_tls_take(struct http_tls **tls)
+{
+	SSL_CTX *context = (*tls)->context;
+
+	mem_free(*tls);
+	*tls = NULL;
+	return context;
+}
+
+void http_tls_close(struct http_tls **tls)
+{
+	if (*tls)
+		SSL_CTX_free(server_tls_take(tls));
 }

@@ -28,7 +28,8 @@ struct receive_job {
 };
 
 struct receive {
-	const struct hw_receiver *receiver;
+	pthread_rwlock_t receiver_lock;
+	const struct hw_receiver *receiver; /* under it: calls check with it while it is held for reading */
 	void (*on_seen)(void *context, const struct receive_seen *seen);
 	void *context;
 	struct recorder *recorder;
@@ -249,8 +250,13 @@ void receive_handle(void *context, struct http_call *call)
 	struct hw_receiver_request *request = arena_new(http_call_arena(call), struct hw_receiver_request);
 	struct hw_receiver_event *event = arena_new(http_call_arena(call), struct hw_receiver_event);
 
+	enum hw_receiver_result result;
+
 	receive_read_request(call, request);
-	if (hw_receiver_check(receive->receiver, request, clock_wall_ms() / 1000, event) == HW_RECEIVER_OK)
+	pthread_rwlock_rdlock(&receive->receiver_lock);
+	result = hw_receiver_check(receive->receiver, request, clock_wall_ms() / 1000, event);
+	pthread_rwlock_unlock(&receive->receiver_lock);
+	if (result == HW_RECEIVER_OK)
 		receive_keep(receive, call, request, event);
 	else
 		receive_refuse_call(receive, call, request, event);
@@ -300,6 +306,8 @@ int receive_open(const struct receive_options *options, struct receive **receive
 	int rc = pthread_mutex_init(&receive->lock, NULL);
 
 	assert(rc == 0);
+	rc = pthread_rwlock_init(&receive->receiver_lock, NULL);
+	assert(rc == 0);
 	receive->receiver = options->receiver;
 	receive->on_seen = options->on_seen;
 	receive->context = options->context;
@@ -318,6 +326,18 @@ int receive_open(const struct receive_options *options, struct receive **receive
 	return 0;
 }
 
+void receive_set_receiver(struct receive *receive, const struct hw_receiver *receiver)
+{
+	pthread_rwlock_wrlock(&receive->receiver_lock);
+	receive->receiver = receiver;
+	pthread_rwlock_unlock(&receive->receiver_lock);
+}
+
+int64_t receive_round_ms(struct receive *receive)
+{
+	return recorder_round_ms(receive->recorder);
+}
+
 void receive_close(struct receive **receive_ptr)
 {
 	struct receive *receive = *receive_ptr;
@@ -331,7 +351,8 @@ void receive_close(struct receive **receive_ptr)
 	pthread_mutex_unlock(&receive->lock);
 	sinks_close(&sinks);
 	recorder_close(&receive->recorder);
-	(void)pthread_mutex_destroy(&receive->lock); /* unlocked */
+	(void)pthread_rwlock_destroy(&receive->receiver_lock); /* unlocked, as the next */
+	(void)pthread_mutex_destroy(&receive->lock);
 	mem_free(receive);
 	*receive_ptr = NULL;
 }

@@ -46,6 +46,10 @@ struct receive_options {
 /* Opens the record, starts the recording thread and the sinks. Errors ERR_INVALID (the record, with its path), ERR_BUSY,
  * ERR_IO, ERR_FULL, ERR_INTERNAL. */
 MUST_CHECK int receive_open(const struct receive_options *options, struct receive **receive_out, struct error *err);
+/* Checks with that receiver (borrowed) from now on; the old one is not used any more when this returns. Threads: one. */
+void receive_set_receiver(struct receive *receive, const struct hw_receiver *receiver);
+/* When the recording thread last went round, on clock_mono_ms. Threads: any. */
+int64_t receive_round_ms(struct receive *receive);
 /* After the HTTP server is closed. Accepts NULL. */
 void receive_close(struct receive **receive);
 

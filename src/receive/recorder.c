@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ struct recorder {
 	bool closed;
 	struct recorder_stats stats;
 	bool running;
+	_Atomic int64_t round_ms; /* monotonic */
 	pthread_t thread;
 };
 
@@ -449,6 +451,7 @@ static void *recorder_main(void *context)
 		recorder_take(recorder, &batch);
 		recorder_run_batch(recorder, &batch);
 		recorder_keep_house(recorder);
+		atomic_store(&recorder->round_ms, clock_mono_ms());
 	} while (!batch.is_last);
 	return NULL;
 }
@@ -481,6 +484,7 @@ int recorder_open(const struct recorder_options *options, struct recorder **reco
 		recorder_note_failure(recorder, err,
 				      0); /* the disk is full: callbacks are refused until there is room */
 	}
+	atomic_store(&recorder->round_ms, clock_mono_ms());
 	rc = pthread_create(&recorder->thread, NULL, recorder_main, recorder);
 	if (rc) {
 		(void)error_set_errno(err, rc, "starting the thread that records");
@@ -517,6 +521,11 @@ void recorder_close(struct recorder **recorder_ptr)
 	mem_free(recorder->sdkappids);
 	mem_free(recorder);
 	*recorder_ptr = NULL;
+}
+
+int64_t recorder_round_ms(struct recorder *recorder)
+{
+	return atomic_load(&recorder->round_ms);
 }
 
 void recorder_stats(struct recorder *recorder, struct recorder_stats *out)

@@ -66,5 +66,7 @@ struct recorder_stats {
 	bool is_failing; /* the last batch could not be stored */
 	char error[256]; /* why */
 };
+/* When the recording thread last went round, on clock_mono_ms; it does so about once a second at least. Threads: any. */
+int64_t recorder_round_ms(struct recorder *recorder);
 /* Threads: any. */
 void recorder_stats(struct recorder *recorder, struct recorder_stats *out);

@@ -71,9 +71,11 @@ static void status_refuse(void *context, enum http_refusal why, struct buf *body
 	buf_append_c(body_out, "{\"ErrorInfo\":\"this request cannot be understood, or is too large\"}");
 }
 
-int status_page_open(struct status_page *page, const char *listen, struct http_server **server_out, struct error *err)
+int status_page_open(struct status_page *page, const char *listen, int listen_fd, struct http_server **server_out,
+		     struct error *err)
 {
 	const struct http_server_options options = {.listen = listen,
+						    .listen_fd = listen_fd,
 						    .thread_count = 1,
 						    .body_bytes_max = 1024,
 						    .header_bytes_max = 16 * 1024,

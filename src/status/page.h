@@ -20,9 +20,10 @@ struct status_page {
 	_Atomic bool draining;
 };
 
-/* Listens and serves; the page must outlive the server. Errors as http_server_open's. */
-MUST_CHECK int status_page_open(struct status_page *page, const char *listen, struct http_server **server_out,
-				struct error *err);
+/* Listens and serves; the page must outlive the server. `listen_fd` as in struct http_server_options. Errors as
+ * http_server_open's. */
+MUST_CHECK int status_page_open(struct status_page *page, const char *listen, int listen_fd,
+				struct http_server **server_out, struct error *err);
 /* From now on the program is not ready, since it stops. Threads: any. */
 void status_page_drain(struct status_page *page);
 /* After the drain: waits a moment for scrapes under way, and closes. Accepts a pointer to NULL. */

@@ -1,5 +1,5 @@
-"""Every page, at both widths and in both themes: a picture is kept, nothing scrolls sideways, and axe-core finds nothing that is
-serious. What users choose as names stays text."""
+"""Every page, at both widths and in both themes: a picture is kept, nothing scrolls sideways, and axe-core finds nothing
+that is serious. What users choose as names stays text."""
 
 import pytest
 
@@ -49,10 +49,8 @@ def look_with_axe(console):
 
 def settle(console):
     """Colours fade and the water rises for a moment: pictures and contrasts are taken when that is over."""
-    console.wait(
-        lambda: console.script("return document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"),
-        "an end of all motion",
-    )
+    over = "return document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"
+    console.wait(lambda: console.script(over), "an end of all motion")
 
 
 def look(console, name, problems):

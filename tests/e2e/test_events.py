@@ -48,7 +48,8 @@ def test_a_stream_begins_with_hello(open_stream):
     before = time.time() * 1000
     stream = open_stream()
     assert stream.answer.status == 200 and stream.headers["content-type"] == "text/event-stream"
-    assert stream.headers["cache-control"] == "no-store" and stream.headers["transfer-encoding"] == "chunked"
+    assert stream.headers["cache-control"] == "no-store" and stream.headers["x-accel-buffering"] == "no"
+    assert stream.headers["transfer-encoding"] == "chunked"
     hello = stream.wait_for("hello")
     assert stream.events[0] is hello and set(hello.data) == {"Now"}
     assert before - 1 <= hello.data["Now"] <= time.time() * 1000

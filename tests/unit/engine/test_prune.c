@@ -43,8 +43,8 @@ static void start(struct fixture *fixture, uint64_t keep_delivered_ms, uint64_t 
 {
 	const struct engine_options options = {.queue_count_max = 1000,
 					       .batch_count_max = 4,
-					       .keep_delivered_ms = keep_delivered_ms,
-					       .keep_failed_ms = keep_failed_ms,
+					       .keep.delivered_ms = keep_delivered_ms,
+					       .keep.failed_ms = keep_failed_ms,
 					       .prune_interval_ms = interval_ms};
 	struct error err;
 
