@@ -158,6 +158,40 @@ def test_create_with_the_keyboard_only(signed_in):
     signed_in.see("App 77", "h1")
 
 
+def test_focus_survives_what_changes(signed_in):
+    signed_in.backend.app(7, MaxRoomCount=10)
+    signed_in.see("7", "tbody")
+    signed_in.script("document.querySelector('tr[data-app] a').focus()")
+    signed_in.backend.app(8, MaxRoomCount=10)
+    signed_in.wait(lambda: len(signed_in.all("tr[data-app]")) == 2, "another row")
+    assert active(signed_in) == "7"
+
+
+def test_announcements_are_few(signed_in):
+    """Screen readers hear that a threshold was reached, once, and nothing of each room."""
+    app = signed_in.backend.app(SDKAPPID, MaxRoomCount=10)
+    signed_in.go(f"#/app/{SDKAPPID}").see("In the last day", "main")
+    signed_in.script(
+        """window.said = [];
+        const watch = (one) => window.said.push(one.textContent.trim());
+        for (const node of document.querySelectorAll("[aria-live], [role=status], [role=alert]"))
+            new MutationObserver(() => watch(node)).observe(node, { childList: true, characterData: true, subtree: true });"""
+    )
+
+    def now():
+        return signed_in.one(".gauge").get_attribute("aria-valuenow")
+
+    for number in range(6):
+        app.create(f"r{number}").ok()
+    signed_in.wait(lambda: now() == "6", "six rooms")
+    assert signed_in.script("return window.said") == []
+    for number in range(6, 9):
+        app.create(f"r{number}").ok()
+    signed_in.wait(lambda: now() == "9", "nine rooms")
+    assert signed_in.script("return window.said") == [f"App {SDKAPPID} has reached 70 % of its rooms"]
+    app.client.close()
+
+
 def test_theme_switch(signed_in):
     theme = "return document.documentElement.dataset.bsTheme"
     assert signed_in.script(theme) == "light"

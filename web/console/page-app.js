@@ -3,7 +3,7 @@
  * onChange(part, f) for what is drawn again only when that part of app is another. */
 
 import { call, lazy } from "./api.js";
-import { endpoint } from "./format.js";
+import { endpoint, rise } from "./format.js";
 import { listen } from "./live.js";
 import { announce, badge, el, empty, failed, loading, replace } from "./ui.js";
 
@@ -21,11 +21,16 @@ const RELOAD_MS = 1000;
 export const fetchTabs = () => TABS.forEach(([, , load]) => load().catch(() => {}));
 
 function take(app, event) {
-	const before = app.AlertLevel;
-	Object.assign(app, { RoomCount: event.RoomCount, MaxRoomCount: event.MaxRoomCount, AlertLevel: event.AlertLevel });
-	app.CallbackPending = event.CallbackPending;
-	app.Endpoint = { ...app.Endpoint, State: event.EndpointState };
-	if (app.AlertLevel > before) announce(`App ${app.SdkAppid} has reached ${app.AlertLevel} % of its rooms`);
+	const before = { ...app };
+	Object.assign(app, {
+		RoomCount: event.RoomCount,
+		MaxRoomCount: event.MaxRoomCount,
+		AlertLevel: event.AlertLevel,
+		CallbackPending: event.CallbackPending,
+		Endpoint: { ...app.Endpoint, State: event.EndpointState },
+	});
+	const text = rise(before, app);
+	if (text) announce(text);
 }
 
 export async function show(page) {

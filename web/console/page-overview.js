@@ -3,7 +3,7 @@
 
 import { call } from "./api.js";
 import { newApp } from "./app-new.js";
-import { endpoint, level, number } from "./format.js";
+import { endpoint, number, rise } from "./format.js";
 import { countText, gauge, trend, updateGauge } from "./gauge.js";
 import { listen } from "./live.js";
 import {
@@ -114,7 +114,7 @@ function rowOf(app) {
 
 /* What an event tells of an app that is shown. */
 function updateRow(row, event) {
-	const before = level(row.app);
+	const before = { ...row.app };
 	Object.assign(row.app, {
 		RoomCount: event.RoomCount,
 		MaxRoomCount: event.MaxRoomCount,
@@ -128,9 +128,8 @@ function updateRow(row, event) {
 	replace(row.alert, alertText(row.app));
 	replace(row.state, badge(endpoint(row.app)));
 	replace(row.pending, oldest(row.app));
-	const now = level(row.app);
-	if (now !== before && now !== "normal")
-		announce(`App ${row.app.SdkAppid} ${now === "full" ? "is full" : "has reached a threshold"}`);
+	const text = rise(before, row.app);
+	if (text) announce(text);
 }
 
 const COLUMNS = [
