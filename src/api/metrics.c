@@ -144,7 +144,7 @@ static void metrics_write_calls(const struct metrics *metrics, struct buf *out)
 			};
 
 			prom_u64(out, name, labels, ARRAY_LEN(labels), counts[i]);
-			if (route && route->handle == api_room_create)
+			if (route && (route->handle == api_room_create || route->handle == api_manage_room_create))
 				creations[i] += counts[i];
 		}
 	}

@@ -19,8 +19,7 @@ import wire
 from test_receive import SAMPLE, TOKEN, Sender
 
 ROOT = pathlib.Path(__file__).parents[2]
-RULES = ROOT / "contrib" / "prometheus" / "highwater-receive.rules.yml"
-DASHBOARD = ROOT / "contrib" / "grafana" / "highwater-receive.json"
+CONTRIB = ROOT / "contrib"
 
 
 def promtool(*arguments, stdin=None):
@@ -170,22 +169,28 @@ def test_status_address_that_is_taken_stops_the_start(make_app_backend):
 # ---- contrib ----
 
 
-def test_rules_are_right():
-    code, output = promtool("check", "rules", str(RULES))
+@pytest.mark.parametrize("name", ["highwater", "highwater-receive"])
+def test_rules_are_right(name):
+    rules = CONTRIB / "prometheus" / f"{name}.rules.yml"
+    code, output = promtool("check", "rules", str(rules))
     assert code == 0, output
-    code, output = promtool("test", "rules", str(RULES.with_name("highwater-receive.rules.test.yml")))
+    code, output = promtool("test", "rules", str(rules.with_name(f"{name}.rules.test.yml")))
     assert code == 0, output
 
 
-def test_rules_and_dashboard_use_metrics_that_exist(make_app_backend, make_receiver):
-    receive = make_app_backend("--receive-post-url", make_receiver().url)
-    there = names(receive.status()[1])
+@pytest.mark.parametrize("name", ["highwater", "highwater-receive"])
+def test_rules_and_dashboard_use_metrics_that_exist(make_app_backend, make_backend, make_receiver, name):
+    if name == "highwater":
+        process = make_backend(*conftest.STATUS)
+    else:
+        process = make_app_backend("--receive-post-url", make_receiver().url)
+    there = names(process.status()[1])
     there |= {"up"} | {f"{name}_{end}" for name in there for end in ("bucket", "sum", "count")}
-    for path in (RULES, DASHBOARD):
+    rules, dashboard = CONTRIB / "prometheus" / f"{name}.rules.yml", CONTRIB / "grafana" / f"{name}.json"
+    for path in (rules, dashboard):
         used = set(re.findall(r"\b(?:highwater|process)_[a-z_]+", path.read_text()))
         assert used and used <= there, (path.name, used - there)
-    dashboard = json.loads(DASHBOARD.read_text())
-    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    panels = [panel for panel in json.loads(dashboard.read_text())["panels"] if panel["type"] != "row"]
     assert len(panels) >= 8 and all(panel["targets"][0]["expr"] for panel in panels)
     assert all(panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for panel in panels)
 
