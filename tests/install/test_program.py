@@ -128,7 +128,7 @@ def test_completion(prefix, program, folder):
     groups = help_rows(run(program, "help").stdout, "Commands")
     assert sorted(complete("")) == sorted(groups)
     rows = [
-        (["ap"], ["app"]),
+        (["users"], ["usersig"]),
         (["nothing"], []),
         (["app", "set"], ["set", "set-certificate"]),
         (["help", "usersig", ""], ["generate", "verify", "help"]),
@@ -188,6 +188,32 @@ def test_units(prefix):
         assert said.returncode == 0 and unit not in said.stderr, said.stderr
     users = (prefix / "lib/sysusers.d/highwater.conf").read_text()
     assert re.findall(r"^u (\S+)", users, re.M) == ["highwater", "highwater-receive"]
+
+
+def calls_of(group):
+    """The system calls of a group of systemd, "@system-service"."""
+    found = set()
+    for line in run("systemd-analyze", "syscall-filter", group).stdout.splitlines()[1:]:
+        word = line.strip()
+        found |= calls_of(word) if word.startswith("@") else {word} if word and word[0] != "#" else set()
+    return found
+
+
+def test_system_calls_are_those_the_units_allow(prefix, program, folder):
+    """Of both services at work, and of nothing made executable that is writable."""
+    for unit in ("highwater", "highwater-receive"):
+        filters = re.findall(r"^SystemCallFilter=(.*)$", (prefix / f"lib/systemd/system/{unit}.service").read_text(), re.M)
+        assert filters == ["@system-service", "~@privileged @resources"], filters
+    allowed = (calls_of("@default") | calls_of("@system-service")) - calls_of("@privileged") - calls_of("@resources")
+    if os.geteuid() == 0:
+        allowed.add("fchown")  # SQLite's, as root only
+    trace = folder / "trace"
+    run("strace", "--follow-forks", "--output", trace, program, "demo", "--once")
+    text = trace.read_text()
+    used = set(re.findall(r"^\d+ +(?:<\.\.\. )?([a-z_0-9]+)[( ]", text, re.M))
+    assert {"execve", "accept4", "epoll_wait", "fdatasync"} <= used, used
+    assert not used - allowed, used - allowed
+    assert not re.search(r"PROT_WRITE\|PROT_EXEC|mprotect\(.*PROT_EXEC", text)
 
 
 def main():
