@@ -182,6 +182,7 @@ void api_manage_events(struct api_request *request)
 	}
 	options.context = events_client_new(request);
 	http_call_add_header(request->call, STR("cache-control"), STR("no-store"));
+	http_call_add_header(request->call, STR("x-accel-buffering"), STR("no")); /* nginx must not collect them */
 	stream = api_answer_stream(request, &options);
 	if (!stream) {
 		events_over(options.context);

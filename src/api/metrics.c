@@ -144,7 +144,7 @@ static void metrics_write_calls(const struct metrics *metrics, struct buf *out)
 			};
 
 			prom_u64(out, name, labels, ARRAY_LEN(labels), counts[i]);
-			if (route && route->handle == api_room_create)
+			if (route && (route->handle == api_room_create || route->handle == api_manage_room_create))
 				creations[i] += counts[i];
 		}
 	}
@@ -209,8 +209,9 @@ static void metrics_write_engine(const struct metrics *metrics, const struct eng
 	prom_family(out, "highwater_commit_seconds", "histogram", "How long it took to make a batch durable.");
 	prom_histogram(out, "highwater_commit_seconds", &commits);
 	prom_gauge(out, "highwater_store_failing", "1 while the store cannot be written.", stats->is_failing);
-	prom_gauge(out, "highwater_store_bytes", "Size of the database and its log on disk.",
-		   metrics_store_bytes(metrics));
+	if (metrics->store_path)
+		prom_gauge(out, "highwater_store_bytes", "Size of the SQLite database and its log on disk.",
+			   metrics_store_bytes(metrics));
 	prom_counter(out, "highwater_callbacks_pruned_total", "Callbacks removed because nobody keeps them longer.",
 		     stats->pruned_total);
 }
@@ -272,6 +273,7 @@ static void metrics_write_http(const struct metrics *metrics, struct buf *out)
 	prom_counter(out, "highwater_http_connections_total", "Connections taken.", stats.connections_total);
 	prom_counter(out, "highwater_http_requests_total", "Whole requests.", stats.calls_total);
 	prom_gauge(out, "highwater_http_requests_open", "Requests not yet answered.", stats.calls_open);
+	prom_gauge(out, "highwater_http_streams", "Open streams of events.", stats.streams_open);
 	prom_counter(out, "highwater_http_refused_total", "Requests too large or not understood.", stats.refused_total);
 	prom_counter(out, "highwater_http_timeouts_total", "Connections closed because they were too slow.",
 		     stats.timeouts_total);
@@ -319,7 +321,8 @@ int metrics_open(const struct metrics_options *options, struct metrics **metrics
 	struct metrics *metrics = mem_zalloc(sizeof(*metrics));
 
 	metrics->options = *options;
-	metrics->store_path = mem_dup(options->store_path, strlen(options->store_path));
+	if (options->store_path)
+		metrics->store_path = mem_dup(options->store_path, strlen(options->store_path));
 	metrics->apps = mem_zalloc((options->app_count_max + 1) * sizeof(*metrics->apps)); /* not 0 */
 	if (store_reader_open(engine_store(options->engine), &metrics->reader, err)) {
 		metrics_close(&metrics);

@@ -15,7 +15,7 @@ struct metrics_options {
 	struct hook *hook;
 	struct api *api;
 	struct http_server *server; /* that clients call */
-	const char *store_path;	    /* copied; its size is told */
+	const char *store_path;	    /* of SQLite's file; copied; its size is told. NULL: there is none */
 	size_t app_count_max;	    /* 0 to METRICS_APPS_MAX */
 };
 

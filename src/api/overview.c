@@ -98,7 +98,7 @@ static int overview_by_sdkappid(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Two fractions by a common denominator: both parts are below 2^31, since rooms are at most the largest maximum. */
+/* Two fractions by a common denominator. No part is above 2^30, since rooms are at most the largest maximum. */
 static int overview_by_usage(const void *a, const void *b)
 {
 	const struct store_app_line *left = a;

@@ -150,3 +150,54 @@ int json_array_i64(const json_t *array, int64_t *out, size_t count)
 	}
 	return 0;
 }
+
+/* ---- for a terminal ---- */
+
+/* The code point at the beginning of UTF-8 that a terminal would obey, with its length; 0 for all others: DEL, the C1
+ * controls, what turns the direction of writing. */
+static unsigned json_unsafe_point(struct str text, size_t *len_out)
+{
+	const unsigned char *c = (const unsigned char *)text.ptr;
+	unsigned point = 0;
+
+	*len_out = 1;
+	if (c[0] == 0x7f)
+		return 0x7f;
+	if (c[0] == 0xc2 && text.len > 1 && c[1] >= 0x80 && c[1] <= 0x9f) {
+		*len_out = 2;
+		return c[1];
+	}
+	if (c[0] != 0xe2 || text.len < 3)
+		return 0;
+	*len_out = 3;
+	point = 0x2000u | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
+	return (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+			       (point >= 0x2066 && point <= 0x2069)
+		       ? point
+		       : 0;
+}
+
+void json_escape_unsafe(struct buf *out, size_t start)
+{
+	struct buf json;
+	size_t len = 1;
+	size_t i = start;
+
+	while (i < out->len && !json_unsafe_point(str_slice(buf_str(out), i, out->len), &len))
+		i++;
+	if (i >= out->len)
+		return; /* nearly always */
+	buf_init(&json, out->len - i);
+	buf_append(&json, out->ptr + i, out->len - i);
+	out->len = i;
+	for (i = 0; i < json.len; i += len) {
+		unsigned point = json_unsafe_point(str_slice(buf_str(&json), i, json.len), &len);
+
+		if (point)
+			buf_printf(out, "\\u%04x", point);
+		else
+			buf_append_char(out, json.ptr[i]);
+		len = point ? len : 1;
+	}
+	buf_fini(&json);
+}

@@ -3,6 +3,7 @@
  *
  * Refused: invalid UTF-8, lone surrogates, NUL in strings, duplicate keys, integers outside int64, nesting over
  * JSON_DEPTH_MAX, anything after the value. Writing needs no tree: base/buf.h escapes strings. Threads: any. */
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -34,3 +35,7 @@ MUST_CHECK int json_array_i64(const json_t *array, int64_t *out, size_t count);
 
 /* The view of a JSON string value. */
 struct str json_str(const json_t *string);
+
+/* Escapes in the JSON that stands from `start` on what a terminal would obey: DEL, the C1 controls, marks that turn the
+ * direction of writing. They can be in strings only, so the JSON means the same afterwards. One byte becomes up to six. */
+void json_escape_unsafe(struct buf *out, size_t start);

@@ -110,13 +110,13 @@ static int apply_call(const struct remote *remote, const char *command, const st
 		return 1;
 	}
 	if (remote_manage(remote, command, buf_str(body), answer_out, &err)) {
-		(void)snprintf(step->error, sizeof(step->error), "%s: %s", command, err.text); /* may be cut */
+		(void)snprintf(step->error, sizeof(step->error), "%.60s: %s", command, err.text); /* fits */
 		return -1;
 	}
 	if (answer_out->code == HW_OK)
 		return 0;
-	(void)snprintf(step->error, sizeof(step->error), "%s was refused (%d): %s", command, answer_out->code,
-		       answer_out->text); /* may be cut */
+	(void)snprintf(step->error, sizeof(step->error), "%.60s was refused (%d): %s", command, answer_out->code,
+		       answer_out->text); /* fits */
 	return 1;
 }
 

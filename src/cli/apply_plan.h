@@ -28,7 +28,7 @@ struct apply_step {
 	bool done[APPLY_FIELD_COUNT]; /* of those */
 	enum apply_token token;
 	bool token_done;
-	char error[400];
+	char error[640];
 };
 
 struct apply_plan {

@@ -51,6 +51,20 @@ static const char *apply_token_text(enum apply_token token)
 	return "";
 }
 
+/* What keeps an app from being deleted, as far as was known at the beginning. */
+static void apply_show_deletion(const struct apply_step *step)
+{
+	int64_t rooms = 0;
+	int64_t waiting = 0;
+
+	(void)json_field_i64(step->before, "RoomCount", 0, INT64_MAX, &rooms); /* stays 0, as the next */
+	(void)json_field_i64(step->before, "CallbackPending", 0, INT64_MAX, &waiting);
+	if (rooms || waiting)
+		(void)printf("    it has %" PRId64 " rooms and %" PRId64
+			     " waiting callbacks: the server refuses while there are any\n",
+			     rooms, waiting);
+}
+
 void apply_show_step(const struct apply_step *step)
 {
 	static const char signs[] = {[APPLY_CREATE] = '+', [APPLY_CHANGE] = '~', [APPLY_DELETE] = '-'};
@@ -58,6 +72,8 @@ void apply_show_step(const struct apply_step *step)
 	if (step->action == APPLY_SAME)
 		return;
 	(void)printf("%c app %" PRIu32 "\n", signs[step->action], step->sdkappid);
+	if (step->action == APPLY_DELETE)
+		apply_show_deletion(step);
 	for (unsigned field = 0; field < APPLY_FIELD_COUNT; field++)
 		if (step->differs[field])
 			apply_print_field(step, field);

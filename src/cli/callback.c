@@ -1,42 +1,60 @@
-/* `highwater callback`: the app's callback URL, switches and token. What became of callbacks stands in callback_show.c,
- * what sends and holds them in callback_send.c.
+/* `highwater callback`: the app's callback URL, switches and token, set by the operator over the management API. What became
+ * of callbacks stands in callback_show.c, what sends and holds them in callback_send.c.
  *
- * Setting is two calls, the URL first: when it is refused because one exists, the token in use was not touched. */
-#include "base/mem.h"
+ * What is not given stays: the server takes URL and switches together, so those that are there are asked for first. */
 #include "cli/callback.h"
+#include "cli/app.h"
 #include "cli/files.h"
 
 #include <highwater/callback.h>
-#include <highwater/code.h>
 #include <highwater/sign.h>
 
 #include <inttypes.h>
 #include <string.h>
 
-/* One call of /v4/live_config/. */
-static int callbacks_call(const struct cli_line *line, const struct remote_sender *sender, const char *command,
-			  const struct buf *body, struct remote_answer *answer_out)
-{
-	char path[96];
+#define CALLBACKS_DEFAULT "Live.CallbackAfterCreateRoomReachingThreshold" /* what is switched on with a first URL */
 
-	(void)snprintf(path, sizeof(path), "/v4/live_config/%s", command); /* fits */
-	return remote_run_send(line, sender, path, body, answer_out);
+static void callbacks_start_body(const struct cli_line *line, struct buf *body)
+{
+	buf_init(body, CALLBACKS_BODY_BYTES_MAX);
+	buf_printf(body, "{\"SdkAppid\":%" PRIu64, options_get(line, OPTION_APP)->number);
 }
 
-static int callbacks_call_plain(const struct cli_line *line, const struct remote_sender *sender, const char *command,
-				const struct buf *body)
+static int callbacks_fetch_app(const struct cli_line *line, struct remote_answer *answer_out)
 {
-	struct remote_answer answer;
-	int exit = callbacks_call(line, sender, command, body, &answer);
+	struct buf body;
+	int exit;
 
-	if (exit == CLI_DONE)
-		remote_answer_free(&answer);
+	callbacks_start_body(line, &body);
+	buf_append_char(&body, '}');
+	exit = remote_run_manage(line, "app_show", &body, answer_out);
+	buf_fini(&body);
 	return exit;
 }
 
 /* ---- set ---- */
 
-static void callbacks_append_commands(struct buf *body, const char *text)
+/* What can be told without the server; reads the token. */
+static int callbacks_check_set(const struct cli_line *line, struct buf *token)
+{
+	const struct option_value *url = options_get(line, OPTION_URL);
+	const struct option_value *file = options_get(line, OPTION_TOKEN_FILE);
+	bool no_token = options_get(line, OPTION_NO_TOKEN)->set;
+	const char *fault = url->set ? hw_callback_url_check(url->text, strlen(url->text)) : NULL;
+
+	if (fault)
+		return cli_fail(line, CLI_USAGE, "--url: %s", fault);
+	if (!str_is_utf8(str_c(options_get(line, OPTION_COMMANDS)->text)))
+		return cli_fail(line, CLI_USAGE, "--commands must be callback commands with commas between");
+	if (file->set && no_token)
+		return cli_fail(line, CLI_USAGE, "--token-file and --no-token exclude each other");
+	if (!url->set && !options_get(line, OPTION_COMMANDS)->set && !file->set && !no_token)
+		return cli_fail(line, CLI_USAGE,
+				"nothing to set: give at least one of --url, --commands, --token-file, --no-token");
+	return file->set ? options_read_secret(line, OPTION_TOKEN_FILE, HW_TOKEN_BYTES_MAX, token) : CLI_DONE;
+}
+
+static void callbacks_append_given(struct buf *body, const char *text)
 {
 	for (bool first = true; *text || first; first = false) {
 		size_t len = strcspn(text, ",");
@@ -48,164 +66,134 @@ static void callbacks_append_commands(struct buf *body, const char *text)
 	buf_append_char(body, ']');
 }
 
-static int callbacks_set_url(const struct cli_line *line, const struct remote_sender *sender)
+static void callbacks_append_present(struct buf *body, const json_t *list)
 {
-	const char *url = options_get(line, OPTION_URL)->text;
-	const char *commands = options_get(line, OPTION_COMMANDS)->text;
-	bool update = options_get(line, OPTION_UPDATE)->set;
-	struct buf body;
-	int exit;
-
-	buf_init(&body, CALLBACKS_BODY_BYTES_MAX);
-	buf_append_c(&body, "{\"Url\":");
-	buf_append_json_string(&body, str_c(url));
-	buf_append_c(&body, ",\"CallbackCommandList\":");
-	callbacks_append_commands(&body, commands);
-	buf_append_char(&body, '}');
-	exit = callbacks_call_plain(line, sender, update ? "update_callback" : "set_callback", &body);
-	buf_fini(&body);
-	return exit;
-}
-
-static int callbacks_set_token(const struct cli_line *line, const struct remote_sender *sender, const struct buf *token)
-{
-	struct buf body;
-	int exit;
-
-	if (!options_get(line, OPTION_TOKEN_FILE)->set && !options_get(line, OPTION_NO_TOKEN)->set)
-		return CLI_DONE;
-	buf_init(&body, CALLBACKS_BODY_BYTES_MAX);
-	if (token->len) {
-		buf_append_c(&body, "{\"IsTokenEnable\":true,\"Token\":");
-		buf_append_json_string(&body, buf_str(token));
-		buf_append_char(&body, '}');
-	} else {
-		buf_append_c(&body, "{\"IsTokenEnable\":false}");
+	buf_append_char(body, '[');
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		buf_append_c(body, i ? "," : "");
+		buf_append_json_string(body, json_str(json_array_get(list, i)));
 	}
-	exit = callbacks_call_plain(line, sender, "set_callback_token", &body);
-	files_wipe(&body);
-	if (exit != CLI_DONE)
-		(void)fprintf(stderr, "The URL was set, the token was not changed.\n"); /* nobody else to tell */
-	return exit;
+	buf_append_char(body, ']');
 }
 
-/* What the table of options cannot say, and the token. Returns CLI_DONE or the exit code. */
-static int callbacks_check_set(const struct cli_line *line, struct buf *token)
+/* URL and switches as given, else as `app` has them. */
+static void callbacks_append_set(const struct cli_line *line, const json_t *app, const struct buf *token,
+				 struct buf *body)
 {
-	const char *url = options_get(line, OPTION_URL)->text;
-	const struct option_value *file = options_get(line, OPTION_TOKEN_FILE);
-	const char *fault = hw_callback_url_check(url, strlen(url));
+	const struct option_value *url = options_get(line, OPTION_URL);
+	const struct option_value *commands = options_get(line, OPTION_COMMANDS);
+	const char *present = remote_text(app, "CallbackUrl");
 
-	if (fault)
-		return cli_fail(line, CLI_USAGE, "--url: %s", fault);
-	if (!str_is_utf8(str_c(options_get(line, OPTION_COMMANDS)->text)))
-		return cli_fail(line, CLI_USAGE, "--commands must be callback commands with commas between");
-	if (file->set && options_get(line, OPTION_NO_TOKEN)->set)
-		return cli_fail(line, CLI_USAGE, "--token-file and --no-token exclude each other");
-	return file->set ? options_read_secret(line, OPTION_TOKEN_FILE, HW_TOKEN_BYTES_MAX, token) : CLI_DONE;
+	buf_append_c(body, ",\"CallbackUrl\":");
+	buf_append_json_string(body, str_c(url->set ? url->text : present));
+	buf_append_c(body, ",\"CallbackCommandList\":");
+	if (commands->set || !*present)
+		callbacks_append_given(body, commands->set ? commands->text : CALLBACKS_DEFAULT);
+	else
+		callbacks_append_present(body, json_object_get(app, "CallbackCommandList"));
+	if (token->len) {
+		buf_append_c(body, ",\"IsTokenEnable\":true,\"Token\":");
+		buf_append_json_string(body, buf_str(token));
+	} else if (options_get(line, OPTION_NO_TOKEN)->set && json_is_true(json_object_get(app, "IsTokenEnable"))) {
+		buf_append_c(body, ",\"IsTokenEnable\":false");
+	}
+	buf_append_char(body, '}');
+}
+
+static int callbacks_send_set(const struct cli_line *line, const json_t *app, const struct buf *token)
+{
+	const struct option_value *url = options_get(line, OPTION_URL);
+	const char *present = remote_text(app, "CallbackUrl");
+	struct buf body;
+	char done[HW_CALLBACK_URL_BYTES_MAX + 64];
+	int exit;
+
+	if (!url->set && !*present)
+		return cli_fail(line, CLI_USAGE, "--url is missing: the app has no callback URL yet");
+	(void)snprintf(done, sizeof(done), "callbacks of app %" PRIu64 " go to %s",
+		       options_get(line, OPTION_APP)->number, url->set ? url->text : present); /* fits */
+	callbacks_start_body(line, &body);
+	callbacks_append_set(line, app, token, &body);
+	exit = apps_run_plain(line, "callback_set", &body, done);
+	files_wipe(&body);
+	return exit;
 }
 
 static int callbacks_set(const struct cli_line *line)
 {
-	struct remote_sender sender = {0};
+	struct remote_answer app;
 	struct buf token;
 	int exit;
 
 	buf_init(&token, HW_TOKEN_BYTES_MAX + 1024);
 	exit = callbacks_check_set(line, &token);
 	if (exit == CLI_DONE)
-		exit = remote_sender_of_line(line, &sender);
-	if (exit == CLI_DONE)
-		exit = callbacks_set_url(line, &sender);
-	if (exit == CLI_DONE)
-		exit = callbacks_set_token(line, &sender, &token);
-	if (exit == CLI_DONE && options_get(line, OPTION_JSON)->set)
-		(void)puts("{}"); /* standard output is all there is */
-	else if (exit == CLI_DONE)
-		(void)printf("callbacks of app %" PRIu32 " go to %s\n", sender.sdkappid,
-			     options_get(line, OPTION_URL)->text); /* as above */
-	mem_wipe(&sender, sizeof(sender));
+		exit = callbacks_fetch_app(line, &app);
+	if (exit == CLI_DONE) {
+		exit = callbacks_send_set(line, app.response, &token);
+		remote_answer_free(&app);
+	}
 	files_wipe(&token);
 	return exit;
 }
 
-/* ---- show, delete ---- */
+/* ---- show, clear ---- */
 
-static void callbacks_print_config(const json_t *config)
+/* For --json: what is about callbacks. */
+static json_t *callbacks_config(const json_t *app)
 {
-	const json_t *list = json_object_get(config, "CallbackCommandList");
+	static const char *const names[] = {"SdkAppid", "CallbackUrl", "CallbackCommandList", "IsTokenEnable",
+					    "Endpoint"};
+	json_t *config = json_object();
 
-	(void)printf("  url          %s\n", remote_text(config, "Url")); /* standard output is all there is, as below */
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		(void)json_object_set(config, names[i], json_object_get(app, names[i])); /* memory ends the process */
+	return config;
+}
+
+static void callbacks_print_config(const json_t *app)
+{
+	const json_t *list = json_object_get(app, "CallbackCommandList");
+	const char *url = remote_text(app, "CallbackUrl");
+
+	/* standard output is all there is, as below */
+	(void)printf("callbacks of app %" PRId64 "\n  url          %s\n", remote_number(app, "SdkAppid"),
+		     *url ? url : "none: no callback is made");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		(void)printf("  %-12s %s\n", i ? "" : "switched on", json_string_value(json_array_get(list, i)));
 	if (json_array_size(list) == 0)
 		(void)printf("  switched on  nothing\n");
-}
-
-/* The token itself stays where it is. */
-static int callbacks_print_token(const struct cli_line *line, const struct remote_sender *sender,
-				 const struct buf *body)
-{
-	struct remote remote;
-	struct remote_answer answer;
-	struct error err;
-	int exit = remote_of_line(line, &remote);
-
-	if (exit != CLI_DONE)
-		return exit;
-	if (remote_send(&remote, sender, "/v4/live_config/get_callback_token", buf_str(body), &answer, &err))
-		return cli_fail(line, CLI_IO, "%s", err.text);
-	if (answer.code == HW_NO_CALLBACK_TOKEN)
-		(void)printf("  token        none: callbacks are not signed\n"); /* standard output is all there is */
-	else if (answer.code == HW_OK)
-		(void)printf("  token        set, %s\n", json_is_true(json_object_get(answer.response, "IsTokenEnable"))
-								 ? "callbacks carry Sign and RequestTime"
-								 : "but switched off: callbacks are not signed");
-	else
-		exit = remote_tell(line, &answer);
-	remote_answer_free(&answer);
-	return exit;
+	(void)printf("  token        %s\n", json_is_true(json_object_get(app, "IsTokenEnable"))
+						    ? "callbacks carry Sign and RequestTime"
+						    : "none, or switched off: callbacks carry no Sign");
+	(void)printf("  endpoint     %s\n", remote_text(json_object_get(app, "Endpoint"), "State"));
 }
 
 static int callbacks_show(const struct cli_line *line)
 {
-	struct remote_sender sender;
 	struct remote_answer answer;
-	struct buf body;
-	int exit = remote_sender_of_line(line, &sender);
+	json_t *config;
+	int exit = callbacks_fetch_app(line, &answer);
 
-	buf_init(&body, CALLBACKS_BODY_BYTES_MAX);
-	buf_append_c(&body, "{}");
-	if (exit == CLI_DONE)
-		exit = callbacks_call(line, &sender, "get_callback", &body, &answer);
-	if (exit == CLI_DONE) {
-		if (!remote_print_json(line, answer.response)) {
-			(void)printf("callbacks of app %" PRIu32 "\n",
-				     sender.sdkappid); /* standard output is all there is */
-			callbacks_print_config(answer.response);
-			exit = callbacks_print_token(line, &sender, &body);
-		}
-		remote_answer_free(&answer);
-	}
-	buf_fini(&body);
-	mem_wipe(&sender, sizeof(sender));
-	return exit;
+	if (exit != CLI_DONE)
+		return exit;
+	config = callbacks_config(answer.response);
+	if (!remote_print_json(line, config))
+		callbacks_print_config(config);
+	json_decref(config);
+	remote_answer_free(&answer);
+	return CLI_DONE;
 }
 
-static int callbacks_delete(const struct cli_line *line)
+static int callbacks_clear(const struct cli_line *line)
 {
-	struct remote_sender sender;
 	struct buf body;
-	int exit = remote_sender_of_line(line, &sender);
+	int exit;
 
-	buf_init(&body, CALLBACKS_BODY_BYTES_MAX);
-	buf_append_c(&body, "{}");
-	if (exit == CLI_DONE)
-		exit = callbacks_call_plain(line, &sender, "delete_callback", &body);
-	if (exit == CLI_DONE) /* standard output is all there is */
-		(void)puts(options_get(line, OPTION_JSON)->set ? "{}" : "no callback URL is configured any more");
+	callbacks_start_body(line, &body);
+	buf_append_char(&body, '}');
+	exit = apps_run_plain(line, "callback_clear", &body, "no callback URL is configured any more");
 	buf_fini(&body);
-	mem_wipe(&sender, sizeof(sender));
 	return exit;
 }
 
@@ -236,16 +224,16 @@ static int callbacks_delete(const struct cli_line *line)
 	}
 
 static const struct cli_command callbacks_commands[] = {
-	CALLBACKS_COMMAND("set",
-			  REMOTE_APP_OPTIONS | OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_COMMANDS) |
-				  OPTION_BIT(OPTION_TOKEN_FILE) | OPTION_BIT(OPTION_NO_TOKEN) |
-				  OPTION_BIT(OPTION_UPDATE),
-			  OPTION_BIT(OPTION_URL), "Sets the app's callback URL, and which callbacks are switched on",
-			  "Without --token-file and --no-token the token stays as it is.\n", callbacks_set),
-	CALLBACKS_COMMAND("show", REMOTE_APP_OPTIONS, UINT64_C(0), "Shows URL, switches and whether a token is set", "",
-			  callbacks_show),
-	CALLBACKS_COMMAND("delete", REMOTE_APP_OPTIONS, UINT64_C(0), "Deletes URL and switches; the token stays", "",
-			  callbacks_delete),
+	CALLBACKS_COMMAND(
+		"set",
+		REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_URL) | OPTION_BIT(OPTION_COMMANDS) |
+			OPTION_BIT(OPTION_TOKEN_FILE) | OPTION_BIT(OPTION_NO_TOKEN),
+		UINT64_C(0), "Sets the app's callback URL, and which callbacks are switched on",
+		"What is not given stays as it is; with a first URL the alert is switched on.\n", callbacks_set),
+	CALLBACKS_COMMAND("show", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
+			  "Shows URL, switches and whether callbacks carry Sign", "", callbacks_show),
+	CALLBACKS_COMMAND("clear", REMOTE_OPTIONS | OPTION_BIT(OPTION_APP), UINT64_C(0),
+			  "Clears URL and switches; the token stays", "", callbacks_clear),
 	CALLBACKS_LOOK("list", "", 0,
 		       OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_STATE) | OPTION_BIT(OPTION_SINCE) |
 			       OPTION_BIT(OPTION_UNTIL) | OPTION_BIT(OPTION_LIMIT),
@@ -266,7 +254,7 @@ static const struct cli_command callbacks_commands[] = {
 
 const struct cli_group cli_callback_group = {
 	.name = "callback",
-	.summary = "Sets, shows and deletes an app's callback URL; lists, sends, holds and tests callbacks",
+	.summary = "Sets, shows and clears an app's callback URL; lists, sends, holds and tests callbacks",
 	.commands = callbacks_commands,
 	.command_count = ARRAY_LEN(callbacks_commands),
 };

@@ -38,6 +38,7 @@ struct listen {
 	_Atomic uint64_t taken;
 	_Atomic uint64_t known; /* of those, that came before */
 	_Atomic uint64_t refused;
+	size_t not_forwarded; /* at the end */
 };
 
 static const char *listen_record(const struct cli_line *line)
@@ -169,7 +170,7 @@ static int listen_close(struct listen *listen)
 		http_server_drain(listen->server, LISTEN_DRAIN_MS);
 	http_server_close(&listen->server);
 	receive_close(&listen->receive);
-	listen_forward_close(&listen->forward);
+	listen->not_forwarded = listen_forward_close(&listen->forward);
 	failure = listen_show_close(&listen->show);
 	hw_receiver_free(listen->receiver);
 	return failure;
@@ -207,12 +208,15 @@ static int listen_run_server(struct listen *listen)
 	if (exit == CLI_DONE) {
 		listen_greet(listen);
 		service_wait_signal(&(struct service_watch){0});
+		listen_show_end(listen->show);
 	}
 	failure = listen_close(listen);
 	if (exit != CLI_DONE)
 		return exit;
 	(void)fprintf(stderr, "%" PRIu64 " callbacks taken, %" PRIu64 " of them known before, %" PRIu64 " refused\n",
 		      listen->taken, listen->known, listen->refused);
+	if (listen->not_forwarded)
+		(void)fprintf(stderr, "%zu of them not passed on any more: --resend does it\n", listen->not_forwarded);
 	return failure == 0 || failure == EPIPE || failure == ETIMEDOUT ? CLI_DONE : CLI_IO;
 }
 
@@ -393,16 +397,15 @@ static const struct cli_command listen_commands[] = {
 			   OPTION_BIT(OPTION_FORWARD) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_RESEND) |
 			   OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_JSON),
 		.summary = "Receives callbacks and shows them as they come; passes them on; sends them again",
-		.details = "\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with "
-			   "--token-file or "
-			   "--secret-file\nit checks them. All are kept in --record, and answered OK when they\nare "
-			   "there. --forward passes each on as it came, once, and "
-			   "shows the "
-			   "answer.\n\n--resend ID, --resend WEBHOOK-ID or --resend all (with --since and --app if you "
-			   "like) "
-			   "passes on what is in the\nrecord, signed anew with --token-file and --secret-file, and "
-			   "ends; the "
-			   "exit code is 0 when all were delivered.\n",
+		.details =
+			"\nFor whoever develops a receiver. Takes callbacks of any app, or of --app; with --token-file "
+			"or "
+			"--secret-file\nit checks them. All are kept in --record, and answered OK when they are there. "
+			"--forward passes each on as it\ncame, once, and shows the answer.\n\n--resend ID, --resend "
+			"WEBHOOK-ID or --resend all (with --since and --app if you like) passes on what is in "
+			"the\nrecord, signed anew with --token-file and --secret-file, and ends; the exit code is 0 "
+			"when "
+			"all were delivered.\n",
 		.run = listen_run,
 	},
 };

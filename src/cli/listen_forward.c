@@ -37,6 +37,7 @@ struct listen_forward {
 	size_t count;
 	size_t bytes;
 	bool running;
+	size_t abandoned; /* the thread's: under way when it had to stop */
 	pthread_t thread;
 };
 
@@ -163,6 +164,7 @@ static void forward_send(struct listen_forward *forward, struct forward_item *it
 	http_client_submit(forward->client, &request, forward_done, &wait);
 	while (!wait.done && !atomic_load(&forward->stop)) /* bounded by the request's own time limit */
 		http_client_poll(forward->client, FORWARD_STOP_MS);
+	forward->abandoned += !wait.done;
 }
 
 static void *forward_main(void *context)
@@ -214,12 +216,12 @@ int listen_forward_open(const char *url, const char *ca_file, struct listen_show
 	rc = pthread_cond_init(&forward->work, NULL);
 	assert(rc == 0);
 	if (http_client_open(&options, &forward->client, err)) {
-		listen_forward_close(&forward);
+		(void)listen_forward_close(&forward); /* there were none, as below */
 		return error_wrap(err, "--ca-file");
 	}
 	rc = pthread_create(&forward->thread, NULL, forward_main, forward);
 	if (rc) {
-		listen_forward_close(&forward);
+		(void)listen_forward_close(&forward);
 		return error_set_errno(err, rc, "starting the thread that passes on");
 	}
 	forward->running = true;
@@ -227,12 +229,13 @@ int listen_forward_open(const char *url, const char *ca_file, struct listen_show
 	return 0;
 }
 
-void listen_forward_close(struct listen_forward **forward_ptr)
+size_t listen_forward_close(struct listen_forward **forward_ptr)
 {
 	struct listen_forward *forward = *forward_ptr;
+	size_t left;
 
 	if (!forward)
-		return;
+		return 0;
 	pthread_mutex_lock(&forward->lock);
 	atomic_store(&forward->stop, true);
 	pthread_cond_signal(&forward->work);
@@ -240,6 +243,7 @@ void listen_forward_close(struct listen_forward **forward_ptr)
 	if (forward->running)
 		(void)pthread_join(forward->thread, NULL); /* ours, joined once */
 	http_client_close(&forward->client);
+	left = forward->count + forward->abandoned;
 	while (forward->first) {
 		struct forward_item *item = forward->first;
 
@@ -251,4 +255,5 @@ void listen_forward_close(struct listen_forward **forward_ptr)
 	mem_free(forward->url);
 	mem_free(forward);
 	*forward_ptr = NULL;
+	return left;
 }

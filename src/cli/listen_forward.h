@@ -10,5 +10,5 @@ MUST_CHECK int listen_forward_open(const char *url, const char *ca_file, struct 
 				   struct listen_forward **forward_out, struct error *err);
 /* Copies what is needed. Threads: any. */
 void listen_forward_put(struct listen_forward *forward, const struct receive_seen *seen);
-/* What waits is not passed on any more. Accepts NULL. */
-void listen_forward_close(struct listen_forward **forward);
+/* What waits is not passed on any more. Returns how many those are. Accepts NULL. */
+size_t listen_forward_close(struct listen_forward **forward);

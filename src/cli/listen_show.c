@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ struct listen_show {
 	size_t bytes;
 	uint64_t left_out; /* since the last line that was shown */
 	bool closed;
-	int failure; /* the thread's: errno of what keeps it from printing; 0 */
+	atomic_bool ending; /* the process is ending anyway */
+	int failure;	    /* the thread's: errno of what keeps it from printing; 0 */
 	bool running;
 	pthread_t thread;
 };
@@ -88,8 +90,10 @@ static void show_fail(struct listen_show *show, int number)
 		return;
 	show->failure = number;
 	/* standard error is all there is, as below */
-	if (number == EPIPE)
+	if (number == EPIPE && !atomic_load(&show->ending))
 		(void)kill(getpid(), SIGTERM); /* ourselves */
+	else if (number == EPIPE)
+		return; /* a signal now would be the second, which ends at once */
 	else if (number == ETIMEDOUT)
 		(void)fprintf(stderr, "the last lines were not shown: nobody reads them\n");
 	else
@@ -313,6 +317,11 @@ void listen_show_not_forwarded(struct listen_show *show, int64_t id)
 }
 
 /* ---- life ---- */
+
+void listen_show_end(struct listen_show *show)
+{
+	atomic_store(&show->ending, true);
+}
 
 int listen_show_open(bool json, struct listen_show **show_out, struct error *err)
 {

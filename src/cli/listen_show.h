@@ -7,6 +7,8 @@ struct listen_show;
 
 /* Starts the thread. `json`: a JSON object per line instead of words. */
 MUST_CHECK int listen_show_open(bool json, struct listen_show **show_out, struct error *err);
+/* The process is ending: from now on no signal is sent to it. */
+void listen_show_end(struct listen_show *show);
 /* Prints what is left, unless nobody reads it for a second. Returns 0, or errno of what kept it from printing: EPIPE when
  * there was no reader any more, at which the thread sends SIGTERM to this process; ETIMEDOUT when the reader did not read;
  * or another. Accepts NULL. */

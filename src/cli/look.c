@@ -6,6 +6,7 @@
 #include "cli/files.h"
 #include "store/store.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <openssl/err.h>
@@ -121,7 +122,7 @@ static void look_append_day(const ASN1_TIME *time, char out[16])
 	struct tm parts;
 
 	if (!ASN1_TIME_to_tm(time, &parts) || strftime(out, 16, "%Y-%m-%d", &parts) == 0)
-		(void)strcpy(out, "?");
+		(void)str_copy(out, 16, STR("?")); /* fits */
 }
 
 static int look_validity(struct look *look, const char *setting, const char *file, const X509 *cert, struct error *err)
@@ -276,4 +277,57 @@ void look_store(struct look *look, const char *setting, const char *path)
 			 path);
 	else
 		look_say(look, LOOK_OK, setting, "%s is a database of this version", path);
+}
+
+/* ---- environment ---- */
+
+#define LOOK_VARIABLE "HIGHWATER_"
+
+/* How many bytes of `name` ("http.listen") stand at the beginning of `variable` ("HTTP_LISTEN=..."). */
+static size_t look_common(const char *name, const char *variable)
+{
+	size_t i = 0;
+
+	while (name[i] && (name[i] == '.' ? '_' : toupper((unsigned char)name[i])) == variable[i])
+		i++;
+	return i;
+}
+
+static bool look_is_known(const char *variable, size_t len, const char *const *known)
+{
+	for (; known && *known; known++)
+		if (strlen(*known) == len && strncmp(*known, variable, len) == 0)
+			return true;
+	return false;
+}
+
+/* Is it of a group of the rows, but none of them? */
+static bool look_is_slip(const char *variable, const struct setting *rows, size_t count)
+{
+	bool slip = false;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t group = strcspn(rows[i].name, ".");
+		size_t common = look_common(rows[i].name, variable);
+
+		if (rows[i].name[common] == '\0' && variable[common] == '=')
+			return false;
+		slip = slip || common > group; /* the dot too */
+	}
+	return slip;
+}
+
+void look_environment(struct look *look, const struct setting *rows, size_t count, const char *const *known)
+{
+	const size_t skipped = strlen(LOOK_VARIABLE);
+
+	for (char **at = environ; *at; at++) {
+		int len = (int)strcspn(*at, "=");
+
+		if (strncmp(*at, LOOK_VARIABLE, skipped) || look_is_known(*at, (size_t)len, known) ||
+		    !look_is_slip(*at + skipped, rows, count))
+			continue;
+		look_say(look, LOOK_WARNING, "environment", "%.*s is no setting of highwater %s", len, *at,
+			 look->service);
+	}
 }

@@ -3,6 +3,7 @@
  * made, written or locked. Findings are printed as they come: "ok" and "warning" lines on standard output, problems on
  * standard error. Threads: the main thread. */
 #include "base/error.h"
+#include "base/settings.h"
 
 enum look_level { LOOK_OK, LOOK_WARNING };
 
@@ -33,3 +34,6 @@ void look_place(struct look *look, const char *setting, const char *path);
 int look_folder(struct look *look, const char *setting, const char *path);
 /* The database: whether it can be read and is one of this program's, or is still to be made. */
 void look_store(struct look *look, const char *setting, const char *path);
+/* Warns of environment variables that look like settings of these rows and are none: a slip would pass unseen. `known` is
+ * a list, ended by NULL, of variables that are for something else; may be NULL. */
+void look_environment(struct look *look, const struct setting *rows, size_t count, const char *const *known);

@@ -31,7 +31,6 @@ enum option_id {
 	OPTION_COMMANDS,
 	OPTION_TOKEN_FILE,
 	OPTION_NO_TOKEN,
-	OPTION_UPDATE,
 	OPTION_LIMIT,
 	OPTION_KIND,
 	OPTION_ID,
@@ -72,15 +71,20 @@ enum option_id {
 	OPTION_FORWARD,
 	OPTION_RESEND,
 	OPTION_DATA_DIR,
+	OPTION_SEARCH,
+	OPTION_ORDER,
 	OPTION_DRY_RUN,
 	OPTION_PRUNE,
 	OPTION_EXIT_CODE,
 	OPTION_LISTEN_RECORD, /* --record, too */
+	OPTION_TOLD_MAX,      /* --max, --threshold and --platform of a callback that is made */
+	OPTION_TOLD_THRESHOLD,
+	OPTION_TOLD_PLATFORM,
 	OPTION_COUNT /* at most 128, the bits of a mask */
 };
 
 #define OPTION_BIT(id) ((option_mask)1 << (id))
-#define OPTIONS_ARGUMENT_COUNT_MAX 2
+#define OPTIONS_ARGUMENT_COUNT_MAX 100
 
 struct option_value {
 	bool set;	  /* on the line or in the environment */

@@ -67,6 +67,7 @@ struct receiver {
 	struct status_page page;
 	struct http_server *status_server;
 	struct reload reload;
+	bool wrote_status_port; /* the file of another process that runs is not ours to remove */
 };
 
 static int receiver_check(void *target, struct error *err)
@@ -136,7 +137,7 @@ static bool receiver_can_print(size_t len)
 		return true;
 	if (S_ISFIFO(status.st_mode))
 		fits = receiver_fits_pipe(len);
-	else if (S_ISCHR(status.st_mode))
+	else if (isatty(STDOUT_FILENO)) /* /dev/null takes all */
 		fits = len < PIPE_BUF;
 	return fits && poll(&output, 1, 0) == 1 && (output.revents & POLLOUT);
 }
@@ -173,7 +174,10 @@ static int receiver_open_status(struct receiver *receiver, struct error *err)
 	receiver->page.write_metrics = status_write_metrics;
 	receiver->page.write_trouble = status_write_trouble;
 	receiver->page.context = receiver->status;
-	return service_open_status(&settings->status, &receiver->page, &receiver->status_server, err);
+	if (service_open_status(&settings->status, &receiver->page, &receiver->status_server, err))
+		return -1;
+	receiver->wrote_status_port = true;
+	return 0;
 }
 
 static void receiver_close_status(struct receiver *receiver)
@@ -289,6 +293,8 @@ static int receiver_run_service(struct receiver *receiver, struct error *err)
 	return 0;
 }
 
+static const char *const receiver_variables[] = {RECEIVE_TOKEN_VARIABLE, RECEIVE_SECRET_VARIABLE, NULL};
+
 static const struct service receiver_service = {
 	.name = "receive",
 	.summary = "Runs the App backend, which verifies, records and answers callbacks, until SIGTERM or Ctrl-C",
@@ -303,6 +309,7 @@ static const struct service receiver_service = {
 	.row_count = ARRAY_LEN(receive_rows),
 	.check = receiver_check,
 	.look = receiver_look,
+	.variables = receiver_variables,
 };
 
 static int receiver_run(int argc, char **argv)
@@ -324,7 +331,8 @@ static int receiver_run(int argc, char **argv)
 			exit = service_fail(&receiver_service, &err);
 		else
 			service_stopped(&receiver.settings.http);
-		service_stopped_status(&receiver.settings.status);
+		if (receiver.wrote_status_port)
+			service_stopped_status(&receiver.settings.status);
 	}
 	buf_fini(&receiver.line);
 	receive_trust_close(&receiver.trust);

@@ -111,6 +111,15 @@ static int sinks_open_command(const struct receive_sinks_settings *settings, str
 		       : 0;
 }
 
+/* A secret that nobody else may read, as those of receive_trust.c. `out` is to be wiped in any case. */
+static int sinks_read_secret(const char *setting, const char *path, size_t bytes_max, struct buf *out,
+			     struct error *err)
+{
+	if (files_check_private(path, err) || files_read_secret(path, bytes_max, out, err))
+		return error_wrap(err, "%s", setting);
+	return 0;
+}
+
 static int sinks_read_key(const char *path, struct hw_webhook_key *out, struct error *err)
 {
 	struct buf text;
@@ -118,10 +127,11 @@ static int sinks_read_key(const char *path, struct hw_webhook_key *out, struct e
 	int result = -1;
 
 	buf_init(&text, HW_WEBHOOK_KEY_TEXT_BYTES_MAX + 64);
-	if (files_read_secret(path, HW_WEBHOOK_KEY_TEXT_BYTES_MAX, &text, err))
-		(void)error_wrap(err, "receive.post_secret_file"); /* result says -1, as below */
+	if (sinks_read_secret("receive.post_secret_file", path, HW_WEBHOOK_KEY_TEXT_BYTES_MAX, &text, err))
+		result = -1;
 	else if (hw_webhook_key_parse(text.ptr, text.len, out, reason, sizeof(reason)))
-		(void)error_set(err, ERR_INVALID, "receive.post_secret_file: %s", reason);
+		(void)error_set(err, ERR_INVALID, "receive.post_secret_file: %s",
+				reason); /* result says -1, as below */
 	else if (out->kind == HW_WEBHOOK_PUBLIC)
 		(void)error_set(err, ERR_INVALID, "receive.post_secret_file: a public key cannot sign");
 	else
@@ -139,9 +149,9 @@ static int sinks_open_post(const struct receive_sinks_settings *settings, struct
 	int result = sinks_parse_events("receive.post_events", settings->post_events, &options.events, err);
 
 	buf_init(&token, SINKS_TOKEN_BYTES_MAX + 64);
-	if (result == 0 && *settings->post_token_file &&
-	    files_read_secret(settings->post_token_file, SINKS_TOKEN_BYTES_MAX, &token, err))
-		result = error_wrap(err, "receive.post_token_file");
+	if (result == 0 && *settings->post_token_file)
+		result = sinks_read_secret("receive.post_token_file", settings->post_token_file, SINKS_TOKEN_BYTES_MAX,
+					   &token, err);
 	if (result == 0 && *settings->post_secret_file)
 		result = sinks_read_key(settings->post_secret_file, &key, err);
 	options.bearer = secret_of(buf_str(&token));
@@ -169,9 +179,9 @@ static int sinks_open_mail(const struct receive_sinks_settings *settings, struct
 	if (sinks_parse_events("receive.mail_events", settings->mail_events, &options.events, err) ||
 	    sinks_parse_tls(settings->mail_tls, &options.mail.tls, err))
 		result = -1;
-	if (result == 0 && *settings->mail_password_file &&
-	    files_read_secret(settings->mail_password_file, MAIL_PASSWORD_BYTES_MAX, &password, err))
-		result = error_wrap(err, "receive.mail_password_file");
+	if (result == 0 && *settings->mail_password_file)
+		result = sinks_read_secret("receive.mail_password_file", settings->mail_password_file,
+					   MAIL_PASSWORD_BYTES_MAX, &password, err);
 	options.mail.password = secret_of(buf_str(&password));
 	if (result == 0)
 		result = sink_mail_open(&options, out, err);

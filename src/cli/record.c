@@ -53,7 +53,7 @@ static int records_filter(const struct cli_line *line, struct record_filter *out
 	exit = records_time(line, OPTION_SINCE, "since", &out->since_ms);
 	if (exit == CLI_DONE)
 		exit = records_time(line, OPTION_UNTIL, "until", &out->until_ms);
-	if (exit == CLI_DONE && out->until_ms)
+	if (exit == CLI_DONE && options_get(line, OPTION_UNTIL)->set)
 		out->until_ms++; /* the last moment is in it */
 	return exit;
 }
@@ -255,13 +255,27 @@ static int records_show(const struct cli_line *line)
 
 struct records_export {
 	bool csv;
+	bool has_begun;
 	struct buf line;
 };
+
+/* The names of the columns, once it is known that there is a record. */
+static void records_export_begin(struct records_export *export)
+{
+	if (export->has_begun)
+		return;
+	export->has_begun = true;
+	buf_reset(&export->line);
+	if (export->csv)
+		record_append_csv_head(&export->line);
+	(void)fwrite(export->line.ptr, 1, export->line.len, stdout); /* its failure stays with stdout */
+}
 
 static bool records_export_one(void *context, const struct record_row *row)
 {
 	struct records_export *export = context;
 
+	records_export_begin(export);
 	buf_reset(&export->line);
 	if (export->csv) {
 		record_append_csv(row, &export->line);
@@ -284,11 +298,9 @@ static int records_export(const struct cli_line *line)
 	if (!export.csv && strcmp(format, "jsonl") != 0)
 		return cli_fail(line, CLI_USAGE, "--format: \"%.40s\" is none of jsonl and csv", format);
 	buf_init(&export.line, 2 * RECORD_LINE_BYTES_MAX); /* CSV doubles quotes */
-	if (export.csv) {
-		record_append_csv_head(&export.line);
-		(void)fwrite(export.line.ptr, 1, export.line.len, stdout); /* its failure stays with stdout */
-	}
 	exit = records_each(line, &filter, UINT64_MAX, records_export_one, &export);
+	if (exit == CLI_DONE)
+		records_export_begin(&export);
 	buf_fini(&export.line);
 	return exit;
 }

@@ -213,9 +213,8 @@ static const struct {
 	const char *hint;
 } remote_hints[] = {
 	{HW_UNKNOWN_SDKAPPID, "`highwater app list` shows those that exist"},
-	{HW_CALLBACK_EXISTS, "add --update, or run `highwater callback delete` first"},
 	{HW_NO_CALLBACK, "`highwater callback set` makes one"},
-	{HW_NEEDS_ADMIN, "--as names who calls the app's API, --admin-token-file the token for the management API"},
+	{HW_NEEDS_ADMIN, "--admin-token-file names the file with the server's admin token"},
 	{HW_SIG_WRONG_KEY, "check --key-file"},
 	{HW_SIG_NO_KEY, "`highwater app rotate-key` makes one"},
 	{HW_NO_ROOM, "`highwater room list` shows the rooms"},
@@ -367,12 +366,17 @@ const char *remote_text(const json_t *object, const char *key)
 
 bool remote_print_json(const struct cli_line *line, const json_t *response)
 {
+	struct buf safe;
 	char *text;
 
 	if (!options_get(line, OPTION_JSON)->set)
 		return false;
 	text = json_dumps(response, JSON_COMPACT | JSON_PRESERVE_ORDER);
-	(void)puts(text ? text : "{}"); /* standard output is all there is */
-	free(text);			/* jansson's own */
+	buf_init(&safe, text ? 6 * strlen(text) : 2);
+	buf_append_c(&safe, text ? text : "{}");
+	json_escape_unsafe(&safe, 0); /* users choose names */
+	(void)puts(buf_c(&safe));     /* standard output is all there is */
+	buf_fini(&safe);
+	free(text); /* jansson's own */
 	return true;
 }

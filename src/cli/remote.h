@@ -8,12 +8,10 @@
 #include <highwater/platform.h>
 #include <highwater/usersig.h>
 
-/* Options of every command that talks to a server; and of those that speak for an app. */
+/* Options of every command that talks to a server. */
 #define REMOTE_OPTIONS                                                                                                 \
 	(OPTION_BIT(OPTION_SERVER) | OPTION_BIT(OPTION_CA_FILE) | OPTION_BIT(OPTION_ADMIN_TOKEN_FILE) |                \
 	 OPTION_BIT(OPTION_JSON))
-#define REMOTE_APP_OPTIONS                                                                                             \
-	(REMOTE_OPTIONS | OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_AS) | OPTION_BIT(OPTION_KEY_FILE))
 
 struct remote {
 	const char *server;	      /* "http://127.0.0.1:8080" */

@@ -33,6 +33,8 @@ struct serve_settings {
 	char *client_origins;
 	struct rate_limits rates;
 	char *data_dir;
+	char *store_url;
+	uint64_t store_timeout;
 	uint64_t store_cache;
 	uint64_t store_wal_max;
 	uint64_t queue_max;
@@ -101,6 +103,11 @@ static const struct setting serve_rows[] = {
 		  "How long after its creation the id of a room cannot be used again when the room was destroyed."),
 	SERVE_ROW("data.dir", SETTING_TEXT, data_dir, "./highwater-data", 1, 3900,
 		  "Folder of the database and the admin token; made when missing, for its owner only."),
+	SERVE_ROW("store.url", SETTING_HIDDEN, store_url, "", 0, 2000,
+		  "PostgreSQL database in place of the SQLite file, such as postgresql://user@host/name; best in the "
+		  "settings file or the environment, since it may hold a password."),
+	SERVE_ROW("store.timeout", SETTING_DURATION, store_timeout, "10s", 2 * SERVE_S, 300 * SERVE_S,
+		  "Longest time that PostgreSQL may take for one batch or read."),
 	SERVE_ROW("store.cache", SETTING_SIZE, store_cache, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
 		  "Memory for the database's pages."),
 	SERVE_ROW("store.wal_max", SETTING_SIZE, store_wal_max, "64MiB", SERVE_MIB, 65536 * SERVE_MIB,
@@ -288,6 +295,32 @@ static int serve_look_token(const char *path, struct error *err)
 	return result;
 }
 
+static bool serve_is_postgres(const struct serve_settings *settings)
+{
+	return *settings->store_url != '\0';
+}
+
+static struct store_postgres_options serve_postgres(const struct serve_settings *settings)
+{
+	return (struct store_postgres_options){.conninfo = settings->store_url,
+					       .answer_timeout_ms = settings->store_timeout};
+}
+
+static void serve_look_postgres(const struct serve_settings *settings, struct look *look)
+{
+	const struct store_postgres_options options = serve_postgres(settings);
+	struct error err;
+	unsigned steps;
+
+	if (store_postgres_inspect(&options, &steps, &err))
+		look_fail(look, "store.url", &err);
+	else if (steps)
+		look_say(look, LOOK_OK, "store.url",
+			 "the database is reached; the start makes its tables, or brings them forward");
+	else
+		look_say(look, LOOK_OK, "store.url", "the database is reached, its tables are of this version");
+}
+
 static void serve_look(void *target, struct look *look)
 {
 	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
@@ -297,10 +330,13 @@ static void serve_look(void *target, struct look *look)
 	service_http_look(&settings->http, look);
 	service_status_look(&settings->status, look);
 	look_authorities(look, "callback.ca_file", settings->ca_file);
+	if (serve_is_postgres(settings))
+		serve_look_postgres(settings, look);
 	if (look_folder(look, "data.dir", settings->data_dir))
 		return;								   /* nothing is in it */
 	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
-	look_store(look, "data.dir", path);
+	if (!serve_is_postgres(settings))
+		look_store(look, "data.dir", path);
 	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
 	if (access(path, F_OK) && errno == ENOENT)
 		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
@@ -318,7 +354,7 @@ static void serve_append_store_path(const struct serve *serve, struct buf *path)
 	buf_printf(path, "%s/highwater.db", serve->settings.data_dir);
 }
 
-static int serve_open_store(struct serve *serve, struct error *err)
+static int serve_open_sqlite(struct serve *serve, struct error *err)
 {
 	struct store_sqlite_options options = {
 		.cache_bytes = serve->settings.store_cache,
@@ -327,14 +363,22 @@ static int serve_open_store(struct serve *serve, struct error *err)
 	struct buf path;
 	int result;
 
-	if (files_make_folder(serve->settings.data_dir, 0700, err))
-		return error_wrap(err, "data.dir");
 	serve_append_store_path(serve, &path);
 	options.path = buf_c(&path);
 	result = store_sqlite_open(&options, &serve->store, err);
-	serve->data_dir = realpath(serve->settings.data_dir, NULL);
 	buf_fini(&path);
 	return result;
+}
+
+static int serve_open_store(struct serve *serve, struct error *err)
+{
+	const struct store_postgres_options postgres = serve_postgres(&serve->settings);
+
+	if (files_make_folder(serve->settings.data_dir, 0700, err))
+		return error_wrap(err, "data.dir");
+	serve->data_dir = realpath(serve->settings.data_dir, NULL);
+	return serve_is_postgres(&serve->settings) ? store_postgres_open(&postgres, &serve->store, err)
+						   : serve_open_sqlite(serve, err);
 }
 
 static struct engine_keep serve_keep(const struct serve_settings *settings)
@@ -400,7 +444,7 @@ static int serve_open_server(struct serve *serve, struct error *err)
 		.client_origins = serve->settings.client_origins,
 		.rates = serve->settings.rates,
 		.about = {.settings = serve->table,
-			  .store = "sqlite",
+			  .store = serve_is_postgres(&serve->settings) ? "postgresql" : "sqlite",
 			  .data_dir = serve->data_dir ? serve->data_dir : serve->settings.data_dir},
 	};
 
@@ -431,7 +475,7 @@ static int serve_open_status(struct serve *serve, struct error *err)
 	if (!*serve->settings.status.listen)
 		return 0;
 	serve_append_store_path(serve, &path);
-	options.store_path = buf_c(&path);
+	options.store_path = serve_is_postgres(&serve->settings) ? NULL : buf_c(&path);
 	result = metrics_open(&options, &serve->metrics, err);
 	buf_fini(&path);
 	if (result)

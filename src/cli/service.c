@@ -125,6 +125,7 @@ static int service_look(const struct service *service, void *target)
 	struct look look;
 
 	look_init(&look, service->name);
+	look_environment(&look, service->rows, service->row_count, service->variables);
 	service->look(target, &look);
 	if (look.problem_count == 0)
 		(void)puts("The settings are fine."); /* as above */

@@ -166,6 +166,8 @@ struct service {
 	int (*check)(void *target, struct error *err);
 	/* For --check, after `check` was fine: looks at what a start would meet, and changes nothing. */
 	void (*look)(void *target, struct look *look);
+	/* Environment variables that are read beside the settings, ended by NULL; NULL for none. */
+	const char *const *variables;
 };
 
 /* Reads the line, the environment and the file into `target` and checks them; does --check, --dump and --help. Returns true when the program shall

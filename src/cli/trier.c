@@ -1,5 +1,6 @@
 /* What `highwater trigger` and `highwater check` share; see trier.h. */
 #include "cli/trier.h"
+#include "base/json.h"
 #include "cli/files.h"
 
 #include <assert.h>
@@ -153,12 +154,17 @@ void trier_result_free(struct trier_result *result)
 
 void trier_print_json(json_t *whole)
 {
+	struct buf safe;
 	char *text;
 
 	assert(whole);
 	text = json_dumps(whole, JSON_INDENT(2));
 	assert(text);
-	(void)puts(text); /* standard output is all there is */
-	free(text);	  /* jansson's own */
+	buf_init(&safe, 6 * strlen(text));
+	buf_append_c(&safe, text);
+	json_escape_unsafe(&safe, 0);
+	(void)puts(buf_c(&safe)); /* standard output is all there is */
+	buf_fini(&safe);
+	free(text); /* jansson's own */
 	json_decref(whole);
 }

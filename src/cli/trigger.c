@@ -20,6 +20,7 @@ struct trigger {
 	const struct cli_line *line;
 	struct trier trier;
 	struct buf body;
+	char command[64]; /* of that, when the line names none */
 	bool slow;
 	unsigned times;
 	json_t *exchanges; /* owned; NULL unless --json */
@@ -73,16 +74,14 @@ static int trigger_read_facts(struct trigger *trigger)
 {
 	const struct cli_line *line = trigger->line;
 	struct caller *caller = &trigger->trier.caller;
-	const struct option_value *maximum = options_get(line, OPTION_MAX);
-	const struct option_value *threshold = options_get(line, OPTION_THRESHOLD);
-	struct str platform = str_c(options_get(line, OPTION_PLATFORM)->text);
+	struct str platform = str_c(options_get(line, OPTION_TOLD_PLATFORM)->text);
 	const char *command = options_get(line, OPTION_COMMAND)->text;
 
 	caller->room_count = options_get(line, OPTION_CURRENT)->number;
-	caller->room_count_max = maximum->set ? maximum->number : 500;
-	caller->threshold = *command && strcmp(command, hw_callback_word(HW_CALLBACK_THRESHOLD)) != 0 ? 0
-			    : threshold->set ? (int)threshold->number
-					     : 70;
+	caller->room_count_max = options_get(line, OPTION_TOLD_MAX)->number;
+	caller->threshold = *command && strcmp(command, hw_callback_word(HW_CALLBACK_THRESHOLD)) != 0
+				    ? 0
+				    : (int)options_get(line, OPTION_TOLD_THRESHOLD)->number;
 	caller->operator_account = options_get(line, OPTION_OPERATOR)->text;
 	caller->room_id = options_get(line, OPTION_ROOM)->text;
 	caller->client_ip = options_get(line, OPTION_IP)->text;
@@ -103,7 +102,24 @@ static int trigger_read_facts(struct trigger *trigger)
 		return cli_fail(line, CLI_USAGE,
 				"--skew: \"%.40s\" is no duration such as 90s or -5m (units ms, s, m, h, d)",
 				options_get(line, OPTION_SKEW)->text);
+	if (clock_wall_ms() + caller->skew_ms < 0)
+		return cli_fail(line, CLI_USAGE, "--skew: %.40s is before 1970", options_get(line, OPTION_SKEW)->text);
 	return CLI_DONE;
+}
+
+/* The packet's own command is meant, unless the line names another one. */
+static void trigger_read_command(struct trigger *trigger)
+{
+	struct caller *caller = &trigger->trier.caller;
+	char reason[8];
+
+	caller->body = buf_str(&trigger->body);
+	if (caller->command ||
+	    hw_packet_command(trigger->body.ptr, trigger->body.len, trigger->command, reason, sizeof(reason)))
+		return;
+	caller->command = trigger->command;
+	if (strcmp(trigger->command, hw_callback_word(HW_CALLBACK_THRESHOLD)) != 0)
+		caller->threshold = 0;
 }
 
 static int trigger_read_line(struct trigger *trigger)
@@ -117,7 +133,8 @@ static int trigger_read_line(struct trigger *trigger)
 		exit = trigger_read_fault(trigger);
 	if (exit == CLI_DONE && options_get(line, OPTION_BODY_FILE)->set) {
 		exit = options_read_text(line, OPTION_BODY_FILE, CALLER_BODY_BYTES_MAX / 2, &trigger->body);
-		trigger->trier.caller.body = buf_str(&trigger->body);
+		if (exit == CLI_DONE)
+			trigger_read_command(trigger);
 	}
 	trigger->times = (unsigned)options_get(line, OPTION_TIMES)->number;
 	return exit;
@@ -389,10 +406,10 @@ static const struct cli_command trigger_commands[] = {
 		.argument_min = 1,
 		.argument_max = 1,
 		.options = TRIER_OPTIONS | OPTION_BIT(OPTION_COMMAND) | OPTION_BIT(OPTION_CURRENT) |
-			   OPTION_BIT(OPTION_MAX) | OPTION_BIT(OPTION_THRESHOLD) | OPTION_BIT(OPTION_OPERATOR) |
-			   OPTION_BIT(OPTION_ROOM) | OPTION_BIT(OPTION_IP) | OPTION_BIT(OPTION_PLATFORM) |
-			   OPTION_BIT(OPTION_SKEW) | OPTION_BIT(OPTION_FAULT) | OPTION_BIT(OPTION_TIMES) |
-			   OPTION_BIT(OPTION_EVENT_ID) | OPTION_BIT(OPTION_BODY_FILE),
+			   OPTION_BIT(OPTION_TOLD_MAX) | OPTION_BIT(OPTION_TOLD_THRESHOLD) |
+			   OPTION_BIT(OPTION_OPERATOR) | OPTION_BIT(OPTION_ROOM) | OPTION_BIT(OPTION_IP) |
+			   OPTION_BIT(OPTION_TOLD_PLATFORM) | OPTION_BIT(OPTION_SKEW) | OPTION_BIT(OPTION_FAULT) |
+			   OPTION_BIT(OPTION_TIMES) | OPTION_BIT(OPTION_EVENT_ID) | OPTION_BIT(OPTION_BODY_FILE),
 		.summary = "Sends a callback to a receiver, as the backend would or with a fault on purpose",
 		.details =
 			"\nThe alert of app 1400000001 with 400 of 500 rooms, unless options say otherwise. Shows the "

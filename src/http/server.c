@@ -272,7 +272,7 @@ struct server_tls_mail {
 	SSL_CTX *tls;
 };
 
-/* On the loop thread: what was accepted before has its own reference to the old one. */
+/* On the loop thread: each connection that was accepted before has its own reference to the old one. */
 static void server_take_tls(struct mail *mail)
 {
 	struct server_tls_mail *change = container_of(mail, struct server_tls_mail, mail);

@@ -21,7 +21,7 @@ enum http_refusal {
 };
 
 /* Runs on a loop thread for each complete request; must not block. Either replies, or keeps `call` and replies later:
- * exactly once in the end (http_call_reply). */
+ * exactly once in the end (http_call_reply, or http_call_stream for a reply that goes on). */
 typedef void (*http_handler)(void *context, struct http_call *call);
 
 /* Writes the body of a refusal that the server answers itself (Content-Type application/json). Any loop thread. */

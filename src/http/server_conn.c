@@ -50,6 +50,7 @@ static void server_conn_closed(void *data)
 		(void)shutdown(conn->linger->fd, SHUT_WR); /* the end that the library's own close did not send */
 		conn->linger->conn = NULL;
 	}
+	SSL_CTX_free(conn->tls); /* accepts NULL */
 	server_conn_unlink(conn);
 	(void)atomic_fetch_sub(&conn->thread->connection_count, 1); /* the old value */
 	mem_free(conn);
@@ -62,6 +63,9 @@ static void server_conn_add(struct server_thread *thread, h2o_socket_t *sock)
 	conn->thread = thread;
 	conn->sock = sock;
 	conn->in_request = thread->server->tls != NULL;
+	conn->tls = thread->accept.ssl_ctx;
+	if (conn->tls)
+		SSL_CTX_up_ref(conn->tls);
 	conn->since_ms = clock_mono_ms();
 	if (thread->conns) {
 		conn->next = thread->conns;

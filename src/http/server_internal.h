@@ -18,6 +18,7 @@ struct server_conn {
 	struct server_conn *previous;
 	struct server_thread *thread;
 	h2o_socket_t *sock;
+	SSL_CTX *tls; /* that it was accepted with, a reference: the library looks at it when the handshake begins */
 	struct http_call *call;	      /* the handler has it: no deadline of ours applies */
 	struct http_stream *stream;   /* the reply is one that goes on; NULL for none */
 	struct server_linger *linger; /* goes on reading when the library has closed; NULL for none */

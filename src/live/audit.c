@@ -237,7 +237,7 @@ static void audit_token_set(struct buf *out, const struct audit_change *change)
 
 static void audit_callback_test(struct buf *out, const struct audit_change *change)
 {
-	buf_printf(out, "callback %" PRId64, change->command->callback_id);
+	buf_printf(out, "callback %" PRIu64, app_id_sequence(change->command->callback_id));
 }
 
 static void audit_callback_replay(struct buf *out, const struct audit_change *change)

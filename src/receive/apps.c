@@ -99,10 +99,15 @@ int apps_read(struct str text, struct hw_receiver *receiver, uint32_t *sdkappids
 {
 	struct apps_reader reader = {receiver, sdkappids_out, 0};
 	json_t *root = NULL;
+	char *quoted;
 	int result;
 
-	if (json_read(text, &root, err))
+	if (json_read(text, &root, err)) {
+		quoted = strstr(err->text, " near ");
+		if (quoted) /* by what stands there, which may be a secret */
+			*quoted = '\0';
 		return -1;
+	}
 	result = apps_read_list(&reader, root, err);
 	json_decref(root);
 	*count_out = reader.count;

@@ -249,10 +249,24 @@ static void firing_forget(struct firing_table *table, int64_t now_ms)
 			firing_remove(table, i);
 }
 
+/* No end is further away than the quiet time, unless the clock has stepped back or the setting is new. */
+static void firing_settle(struct firing_table *table, int64_t now_ms)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct firing *firing = &table->list[i];
+
+		if (firing->is_silence || firing->has_ended || firing->end_ms <= now_ms + table->quiet_ms)
+			continue;
+		firing->end_ms = now_ms + table->quiet_ms;
+		firing->is_news = true;
+	}
+}
+
 size_t firing_write(struct firing_table *table, int64_t now_ms, struct buf *out)
 {
 	size_t count = 0;
 
+	firing_settle(table, now_ms);
 	firing_forget(table, now_ms);
 	for (size_t i = 0; i < table->count && count < FIRING_POST_MAX; i++) {
 		if (!firing_is_due(&table->list[i], now_ms))

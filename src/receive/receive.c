@@ -249,8 +249,7 @@ void receive_handle(void *context, struct http_call *call)
 	struct receive *receive = context;
 	struct hw_receiver_request *request = arena_new(http_call_arena(call), struct hw_receiver_request);
 	struct hw_receiver_event *event = arena_new(http_call_arena(call), struct hw_receiver_event);
-
-	enum hw_receiver_result result;
+	int result;
 
 	receive_read_request(call, request);
 	pthread_rwlock_rdlock(&receive->receiver_lock);

@@ -95,57 +95,6 @@ static struct str text_webhook_word(enum hw_webhook_kind kind)
 	return kind == HW_WEBHOOK_SECRET ? STR("v1") : STR("v1a");
 }
 
-/* The code point at the beginning of UTF-8 that a terminal would obey, with its length; 0 for all others: DEL, the C1
- * controls, what turns the direction of writing. */
-static unsigned text_unsafe_point(struct str text, size_t *len_out)
-{
-	const unsigned char *c = (const unsigned char *)text.ptr;
-	unsigned point = 0;
-
-	*len_out = 1;
-	if (c[0] == 0x7f)
-		return 0x7f;
-	if (c[0] == 0xc2 && text.len > 1 && c[1] >= 0x80 && c[1] <= 0x9f) {
-		*len_out = 2;
-		return c[1];
-	}
-	if (c[0] != 0xe2 || text.len < 3)
-		return 0;
-	*len_out = 3;
-	point = 0x2000u | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu);
-	return (point >= 0x200e && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-			       (point >= 0x2066 && point <= 0x2069)
-		       ? point
-		       : 0;
-}
-
-/* Escapes such characters in the JSON that stands from `start` on, where they can be in strings only: it means the same
- * afterwards, and does no harm on a terminal. */
-static void text_escape_unsafe(struct buf *out, size_t start)
-{
-	struct buf json;
-	size_t len = 1;
-	size_t i = start;
-
-	while (i < out->len && !text_unsafe_point(str_slice(buf_str(out), i, out->len), &len))
-		i++;
-	if (i >= out->len)
-		return; /* nearly always */
-	buf_init(&json, out->len - i);
-	buf_append(&json, out->ptr + i, out->len - i);
-	out->len = i;
-	for (i = 0; i < json.len; i += len) {
-		unsigned point = text_unsafe_point(str_slice(buf_str(&json), i, json.len), &len);
-
-		if (point)
-			buf_printf(out, "\\u%04x", point);
-		else
-			buf_append_char(out, json.ptr[i]);
-		len = point ? len : 1;
-	}
-	buf_fini(&json);
-}
-
 void record_append_json(const struct record_row *row, struct buf *out)
 {
 	size_t start = out->len;
@@ -174,7 +123,7 @@ void record_append_json(const struct record_row *row, struct buf *out)
 	text_append_number(out, "Times", (int64_t)row->times);
 	text_append_number(out, "LastTime", row->last_ms);
 	buf_append_char(out, '}');
-	text_escape_unsafe(out, start);
+	json_escape_unsafe(out, start);
 }
 
 /* ---- CSV ---- */
@@ -236,7 +185,7 @@ void record_append_csv(const struct record_row *row, struct buf *out)
 
 	buf_init(&body, RECORD_LINE_BYTES_MAX);
 	text_append_json(&body, row->body);
-	text_escape_unsafe(&body, 0);
+	json_escape_unsafe(&body, 0);
 	for (size_t i = 0; i < ARRAY_LEN(cells); i++) {
 		if (i)
 			buf_append_char(out, ',');

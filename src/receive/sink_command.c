@@ -25,9 +25,10 @@
 #include <unistd.h>
 
 #define COMMAND_ENVIRONMENT_MAX 20
-#define COMMAND_ENVIRONMENT_BYTES_MAX 4096
-#define COMMAND_SAID_BYTES 160 /* of standard error */
-#define COMMAND_STOP_MS 200    /* look so often whether the process ends */
+#define COMMAND_ENVIRONMENT_BYTES_MAX 8192
+#define COMMAND_INHERITED_BYTES_MAX 16384 /* of each variable */
+#define COMMAND_SAID_BYTES 160		  /* of standard error */
+#define COMMAND_STOP_MS 200		  /* look so often whether the process ends */
 
 struct sink_command {
 	char *path;
@@ -81,14 +82,14 @@ static void environment_inherit(struct command_environment *environment, const c
 {
 	const char *value = getenv(name);
 
-	if (value && strlen(value) < 1024)
+	if (value && strlen(value) < COMMAND_INHERITED_BYTES_MAX)
 		environment_add(environment, name, str_c(value));
 }
 
 static void environment_make(struct command_environment *environment, const struct record_row *row)
 {
 	environment->count = 0;
-	buf_init(&environment->text, COMMAND_ENVIRONMENT_BYTES_MAX * 2);
+	buf_init(&environment->text, COMMAND_ENVIRONMENT_BYTES_MAX + 3 * COMMAND_INHERITED_BYTES_MAX);
 	environment_inherit(environment, "PATH");
 	environment_inherit(environment, "HOME");
 	environment_inherit(environment, "LANG");

@@ -61,6 +61,8 @@ static void sink_http_done(void *context, const struct http_result *result)
 	char text[SINK_HTTP_SHOWN_BYTES + 1];
 
 	http->done = true;
+	if (result->outcome == HTTP_OUTCOME_TOO_LARGE && result->status >= 200 && result->status < 300)
+		return; /* the status says it: nobody here reads the page that comes with it */
 	if (result->outcome != HTTP_OUTCOME_REPLIED) {
 		http->result = error_set(http->err, ERR_IO, "%s: %s", http_outcome_word(result->outcome), result->text);
 		return;

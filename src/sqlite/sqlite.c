@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -108,13 +109,16 @@ bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bound
 
 int sqlite_lock(const char *path, int *lock_fd_out, struct error *err)
 {
+	char *real =
+		realpath(path, NULL); /* one file, one lock: a link is another name of it. NULL before it is made */
 	struct buf name;
 	int result = 0;
 	int lock_fd;
 	int fd;
 
 	buf_init(&name, 4096 + 8);
-	buf_printf(&name, "%s.lock", path);
+	buf_printf(&name, "%s.lock", real ? real : path);
+	free(real);
 	lock_fd = open(buf_c(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock_fd < 0)
 		result = error_set_errno(err, errno, "opening %s", buf_c(&name));

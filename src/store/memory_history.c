@@ -86,6 +86,8 @@ static size_t memory_sample_place(const struct memory_store *store, uint32_t num
 
 static void memory_remove_samples(struct memory_store *store, size_t from, size_t to)
 {
+	if (from == to)
+		return; /* there may be no array yet */
 	memmove(&store->samples[from], &store->samples[to], (store->sample_count - to) * sizeof(*store->samples));
 	store->sample_count -= to - from;
 }

@@ -2,77 +2,26 @@
 /* What the files of the SQLite store share. */
 #include "base/buf.h"
 #include "sqlite/sqlite.h"
+#include "store/app_row.h"
 #include "store/store_ops.h"
 
 #include <pthread.h>
 
 extern const struct sqlite_schema sqlite_store_schema;
 
-/* What is stored of an app: constant, column. The tables' key, sdkappid, stands last in what these make. */
-#define SQLITE_CONFIG_COLUMNS(X)                                                                                       \
-	X(CONFIG_NUMBER, "number")                                                                                     \
-	X(CONFIG_CREATE_MS, "create_ms")                                                                               \
-	X(CONFIG_ROOM_COUNT_MAX, "room_count_max")                                                                     \
-	X(CONFIG_ALERT_MODE, "alert_mode")                                                                             \
-	X(CONFIG_THRESHOLDS, "thresholds")                                                                             \
-	X(CONFIG_REARM_MARGIN, "rearm_margin")                                                                         \
-	X(CONFIG_STEP_PERCENT, "step_percent")                                                                         \
-	X(CONFIG_KEYS, "keys")                                                                                         \
-	X(CONFIG_KEY_ID_NEXT, "key_id_next")                                                                           \
-	X(CONFIG_ADMINS, "admins")                                                                                     \
-	X(CONFIG_CALLBACK_SET, "callback_set")                                                                         \
-	X(CONFIG_CALLBACK_URL, "callback_url")                                                                         \
-	X(CONFIG_CALLBACK_COMMANDS, "callback_commands")                                                               \
-	X(CONFIG_CALLBACK_OVERWRITE, "callback_overwrite")                                                             \
-	X(CONFIG_TOKEN_SET, "token_set")                                                                               \
-	X(CONFIG_TOKEN_ENABLED, "token_enabled")                                                                       \
-	X(CONFIG_TOKEN, "token")                                                                                       \
-	X(CONFIG_ACCOUNTS_REQUIRED, "accounts_required")                                                               \
-	X(CONFIG_SECRETS, "secrets")                                                                                   \
-	X(CONFIG_SECRET_ID_NEXT, "secret_id_next")                                                                     \
-	X(CONFIG_SIGNERS, "signers")                                                                                   \
-	X(CONFIG_SIGNER_ID_NEXT, "signer_id_next")                                                                     \
-	X(CONFIG_CERTIFICATE_SET, "certificate_set")                                                                   \
-	X(CONFIG_PAUSE, "pause")                                                                                       \
-	X(CONFIG_PAUSE_MS, "pause_ms")
-#define SQLITE_STATE_COLUMNS(X)                                                                                        \
-	X(STATE_ROOM_COUNT, "room_count")                                                                              \
-	X(STATE_ROOM_SEQUENCE, "room_sequence")                                                                        \
-	X(STATE_CALLBACK_SEQUENCE, "callback_sequence")                                                                \
-	X(STATE_CALLBACK_PENDING, "callback_pending")                                                                  \
-	X(STATE_ALERT_LEVEL, "alert_level")                                                                            \
-	X(STATE_FAILURES, "failures")                                                                                  \
-	X(STATE_FAILING_MS, "failing_ms")                                                                              \
-	X(STATE_DELIVERED_MS, "delivered_ms")                                                                          \
-	X(STATE_MINUTE_MS, "minute_ms")                                                                                \
-	X(STATE_MINUTE_HIGHEST, "minute_highest")
-
 #define SQLITE_NAME(name, column) column ", "
 #define SQLITE_NAME_OF_APPS(name, column) "a." column ", "
 #define SQLITE_NAME_OF_STATE(name, column) "s." column ", "
 #define SQLITE_PARAMETER(name, column) "?, "
-#define SQLITE_COLUMN_ENUM(name, column) name,
-/* Columns of the select below; of an insert into either table, those from 0 on, its parameters are one more. */
-enum sqlite_config_column { SQLITE_CONFIG_COLUMNS(SQLITE_COLUMN_ENUM) CONFIG_SDKAPPID, CONFIG_COLUMN_COUNT };
-enum sqlite_state_column { SQLITE_STATE_COLUMNS(SQLITE_COLUMN_ENUM) STATE_SDKAPPID };
-
 /* LEFT: an app whose state is missing is a damaged file, not an app that does not exist. */
 #define SQLITE_APP_SELECT                                                                                              \
-	"SELECT " SQLITE_CONFIG_COLUMNS(SQLITE_NAME_OF_APPS) "a.sdkappid, " SQLITE_STATE_COLUMNS(                      \
+	"SELECT " APP_CONFIG_COLUMNS(SQLITE_NAME_OF_APPS) "a.sdkappid, " APP_STATE_COLUMNS(                            \
 		SQLITE_NAME_OF_STATE) "s.sdkappid "                                                                    \
 				      "FROM apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
 /* Reads a row of that select. Errors ERR_INTERNAL: it holds what this program never writes. */
 MUST_CHECK int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err);
-/* Binds the parameters of an insert into apps. `scratch` must live until the statement is reset. */
-struct sqlite_app_text {
-	struct buf thresholds;
-	struct buf admins;
-	struct buf keys; /* secret, as the next two */
-	struct buf secrets;
-	struct buf signers;
-};
-void sqlite_bind_app(sqlite3_stmt *statement, const struct app_config *config, struct sqlite_app_text *scratch);
-void sqlite_app_text_fini(struct sqlite_app_text *scratch);
+/* Binds the parameters of an insert into apps. The row's text must live until the statement is reset. */
+void sqlite_bind_config(sqlite3_stmt *statement, const struct app_row *row);
 
 /* ---- the write side's statements (sqlite_write.c) ---- */
 
@@ -104,10 +53,10 @@ void sqlite_app_text_fini(struct sqlite_app_text *scratch);
 	  "UPDATE callbacks SET state = 2, error = 'app deleted' WHERE sdkappid = ?1 AND id < ?2 AND state = 0")       \
 	X(SQL_APP_DELETE, "DELETE FROM apps WHERE sdkappid = ?1")                                                      \
 	X(SQL_STATE_DELETE, "DELETE FROM app_state WHERE sdkappid = ?1")                                               \
-	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps (" SQLITE_CONFIG_COLUMNS(                                      \
-				   SQLITE_NAME) "sdkappid) VALUES (" SQLITE_CONFIG_COLUMNS(SQLITE_PARAMETER) "?)")     \
-	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state (" SQLITE_STATE_COLUMNS(                                \
-				     SQLITE_NAME) "sdkappid) VALUES (" SQLITE_STATE_COLUMNS(SQLITE_PARAMETER) "?)")    \
+	X(SQL_APP_REPLACE, "INSERT OR REPLACE INTO apps (" APP_CONFIG_COLUMNS(                                         \
+				   SQLITE_NAME) "sdkappid) VALUES (" APP_CONFIG_COLUMNS(SQLITE_PARAMETER) "?)")        \
+	X(SQL_STATE_REPLACE, "INSERT OR REPLACE INTO app_state (" APP_STATE_COLUMNS(                                   \
+				     SQLITE_NAME) "sdkappid) VALUES (" APP_STATE_COLUMNS(SQLITE_PARAMETER) "?)")       \
 	X(SQL_CERTIFICATE_REPLACE, "INSERT OR REPLACE INTO certificates (sdkappid, chain, key) VALUES (?1, ?2, ?3)")   \
 	X(SQL_CERTIFICATE_DELETE, "DELETE FROM certificates WHERE sdkappid = ?1")                                      \
 	X(SQL_PRUNE_LOOK, "SELECT id, state, event_ms, attempt_ms FROM callbacks WHERE id > ?1 ORDER BY id")           \

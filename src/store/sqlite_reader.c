@@ -51,13 +51,14 @@ static int sqlite_app_line_each(struct store_reader *base,
 				void (*each)(void *context, const struct store_app_line *line), void *context,
 				struct error *err)
 {
-	static const struct sqlite_bounds bounds[] = {
+	static const int64_t sequence_max = (INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1; /* so that sums do not overflow */
+	const struct sqlite_bounds bounds[] = {
 		{0, 1, HW_SDKAPPID_MAX},
 		{1, 0, APP_ROOM_COUNT_MAX_LIMIT},
 		{2, 1, 100},
 		{3, 0, APP_PAUSE_COUNT - 1},
-		{4, 0, INT64_MAX},
-		{5, 0, INT64_MAX},
+		{4, 0, sequence_max},
+		{5, 0, sequence_max},
 		{6, 0, UINT32_MAX},
 	};
 	sqlite3_stmt *statement = sqlite_query(base, SQL_APP_LINE_EACH, 0, NULL);

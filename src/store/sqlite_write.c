@@ -252,34 +252,24 @@ static int sqlite_write_replay(struct sqlite_writer *writer, const struct live_d
 static int sqlite_write_state(struct sqlite_writer *writer, const struct live_app *app)
 {
 	sqlite3_stmt *statement = writer->statements[SQL_STATE_REPLACE];
-	const struct app_endpoint *endpoint = &app->state.endpoint;
-	const int64_t numbers[][2] = {
-		{STATE_SDKAPPID, app->sdkappid},
-		{STATE_ROOM_COUNT, (int64_t)app->state.room_count},
-		{STATE_ROOM_SEQUENCE, (int64_t)app->state.room_sequence},
-		{STATE_CALLBACK_SEQUENCE, (int64_t)app->state.callback_sequence},
-		{STATE_CALLBACK_PENDING, (int64_t)app->state.callback_pending},
-		{STATE_ALERT_LEVEL, app->state.alert_level},
-		{STATE_FAILURES, endpoint->failures},
-		{STATE_FAILING_MS, endpoint->failing_ms},
-		{STATE_DELIVERED_MS, endpoint->delivered_ms},
-		{STATE_MINUTE_MS, app->state.minute_ms},
-		{STATE_MINUTE_HIGHEST, (int64_t)app->state.minute_highest},
-	};
+	struct app_row row;
 
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		(void)sqlite3_bind_int64(statement, (int)numbers[i][0] + 1, numbers[i][1]); /* as sqlite_bind_str */
+	app_row_write_state(app->sdkappid, &app->state, &row);
+	for (int i = 0; i < STATE_COLUMN_COUNT; i++)
+		(void)sqlite3_bind_int64(statement, i + 1, row.state[i]); /* as sqlite_bind_str */
 	return sqlite_writer_step(statement);
 }
 
 static int sqlite_write_config(struct sqlite_writer *writer, const struct app_config *config)
 {
-	struct sqlite_app_text scratch;
+	struct app_row row;
+	struct app_row_text text;
 	int rc;
 
-	sqlite_bind_app(writer->statements[SQL_APP_REPLACE], config, &scratch);
+	app_row_write_config(config, &row, &text);
+	sqlite_bind_config(writer->statements[SQL_APP_REPLACE], &row);
 	rc = sqlite_writer_step(writer->statements[SQL_APP_REPLACE]);
-	sqlite_app_text_fini(&scratch);
+	app_row_text_fini(&text);
 	return rc;
 }
 

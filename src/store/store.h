@@ -257,6 +257,21 @@ struct store_sqlite_options {
 MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
 				 struct error *err);
 
+struct store_postgres_options {
+	const char *conninfo;	    /* postgresql://..., or keywords as libpq takes them; may hold a password */
+	uint64_t answer_timeout_ms; /* most time the database may take for one batch or read */
+};
+/* Tables in a PostgreSQL database, in the schema that is current there, made or brought forward when need be. One
+ * process at a time. When the connection is lost the store goes on as soon as there is one again; a batch that was being
+ * committed then is asked for first. Errors ERR_BUSY (another process has it), ERR_INVALID (cannot be read, newer than
+ * this program), ERR_DENIED, ERR_IO. */
+MUST_CHECK int store_postgres_open(const struct store_postgres_options *options, struct store **store_out,
+				   struct error *err);
+
+/* Looks without changing anything: how many schema steps a start would take; 0: none. Errors as store_postgres_open's. */
+MUST_CHECK int store_postgres_inspect(const struct store_postgres_options *options, unsigned *steps_out,
+				      struct error *err);
+
 /* ---- the SQLite store's file, beside a server that may be using it (one of this program's schema version) ---- */
 
 /* A reader that sees the moment of its opening, however long it is used; the server's log cannot be emptied meanwhile. No

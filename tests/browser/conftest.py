@@ -17,7 +17,7 @@ import urllib.parse
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -44,6 +44,7 @@ e2e = load_e2e()
 # fixtures of tests/e2e, by the names they have there
 binary, make_backend, backend = e2e.binary, e2e.make_backend, e2e.backend
 make_app_backend, make_receiver, receiver = e2e.make_app_backend, e2e.make_receiver, e2e.receiver
+certificates = e2e.certificates
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -91,6 +92,22 @@ def browser(tmp_path_factory):
     driver.set_script_timeout(60)
     yield driver
     driver.quit()
+
+
+FIND = """
+const dialogs = document.querySelectorAll("dialog[open]");
+const scope = dialogs[dialogs.length - 1] ?? document.body;
+const shown = (one) => one.checkVisibility() && one.getClientRects().length > 0;
+const find = (css, fits) => [...scope.querySelectorAll(css)].find((one) => shown(one) && fits(one)) ?? null;
+"""
+FIND_NAMED = f"""{FIND}
+const [text, css] = arguments;
+return find(css, (one) => one.innerText.trim() === text || one.getAttribute("aria-label") === text);
+"""
+FIND_LABELLED = f"""{FIND}
+const [text] = arguments;
+return find("label", (one) => one.innerText.trim() === text)?.control ?? null;
+"""
 
 
 class Console:
@@ -155,7 +172,7 @@ class Console:
         while True:
             try:
                 found = condition()
-            except StaleElementReferenceException:
+            except (StaleElementReferenceException, ElementClickInterceptedException):
                 found = None
             if found:
                 return found
@@ -179,41 +196,28 @@ class Console:
     def gone(self, text, css="body", seconds=SECONDS):
         return self.wait(lambda: text not in self.text(css), f"no {text!r} in {css}", seconds)
 
-    def scope(self):
-        """The newest dialog, or the page."""
-        dialogs = self.all("dialog[open]")
-        return dialogs[-1] if dialogs else self.driver.find_element(By.TAG_NAME, "body")
-
-    def named(self, text, kinds="button, summary, a"):
-        def find():
-            for one in self.scope().find_elements(By.CSS_SELECTOR, kinds):
-                if one.is_displayed() and (one.text.strip() == text or one.get_attribute("aria-label") == text):
-                    return one
-            return None
-
-        return self.wait(find, f"a control {text!r}")
+    def named(self, text, css="button, summary, a"):
+        """What one may press and is called so, in the newest dialog or else on the page."""
+        return self.wait(lambda: self.script(FIND_NAMED, text, css), f"a control {text!r}")
 
     def labelled(self, label):
-        def find():
-            for one in self.scope().find_elements(By.TAG_NAME, "label"):
-                if one.text.strip() == label and one.is_displayed():
-                    return self.driver.find_element(By.ID, one.get_attribute("for"))
-            return None
-
-        return self.wait(find, f"a field {label!r}")
+        return self.wait(lambda: self.script(FIND_LABELLED, label), f"a field {label!r}")
 
     # ---- doing ----
 
-    def press(self, text):
+    def press(self, text, css="button, summary, a"):
         """Presses what has this text; what is drawn again under the pointer is pressed again."""
 
         def act():
-            one = self.named(text)
+            one = self.named(text, css)
             self.script("arguments[0].scrollIntoView({block: 'center'})", one)
             one.click()
             return True
 
         return self.wait(act, f"pressing {text!r}")
+
+    def tab(self, text):
+        self.press(text, ".tabs a")
 
     def fill(self, label, text):
         field = self.labelled(label)
@@ -286,6 +290,11 @@ def console(browser, backend):
     yield made
     made.check()
     browser.get("about:blank")
+
+
+@pytest.fixture
+def signed_in(console):
+    return console.sign_in()
 
 
 @pytest.fixture(scope="session")

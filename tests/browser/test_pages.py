@@ -19,6 +19,13 @@ PAGES = [
     ("audit", "#/audit", "app_create"),
     ("settings", "#/settings", "data.dir"),
 ]
+# of docs/console.md: name, address, what is to be read, and where
+IMAGES = [
+    ("overview", "#/apps", "oldest", "main"),
+    ("app", f"#/app/{MAIN}", "In the last day", "main"),
+    ("callback", f"#/app/{MAIN}/callback", "v1, shared secret 1", "main"),
+    ("deliveries", "#/deliveries", "Delivered", "main"),
+]
 LOOKS = [(size, width, theme) for size, width in ((DESKTOP, 1280), (PHONE, 390)) for theme in ("light", "dark")]
 AXE = ROOT / "build" / "axe" / "axe.min.js"
 RUN_AXE = """
@@ -91,6 +98,42 @@ def test_sign_in_page(console, theme):
     console.see("That is not the admin token.")
     look(console, f"sign-in-wrong-390-{theme}", problems)
     assert not problems, "\n".join(map(str, problems))
+
+
+def test_images(looker):
+    """The pictures of docs/console.md, which scripts/console-images copies."""
+    for name, address, text, wait in IMAGES:
+        looker.size((DESKTOP[0], 760 if name == "callback" else 640))
+        looker.go(address)
+        looker.see(text, wait)
+        settle(looker)
+        looker.shot(f"docs-{name}", whole=False)
+    looker.size(PHONE)
+    looker.theme("dark")
+    looker.go("#/apps")
+    looker.see("oldest", "main")
+    settle(looker)
+    looker.shot("docs-overview-phone", whole=False)
+    looker.press("Sign out")
+    looker.size(DESKTOP)
+    looker.theme("light")
+    looker.see("Admin token")
+    settle(looker)
+    looker.shot("docs-sign-in", whole=False)
+
+
+def test_axe_sees_what_is_bad(console):
+    """What the other tests rely on."""
+    console.open()
+    console.see("Admin token")
+    assert not look_with_axe(console)
+    console.script(
+        """const text = document.createElement("p");
+        text.textContent = "hardly to be read";
+        text.style.setProperty("color", "#f0f2f4");
+        document.querySelector("main").append(text, document.createElement("button"));"""
+    )
+    assert sorted(one["id"] for one in look_with_axe(console)) == ["button-name", "color-contrast"]
 
 
 def test_narrowest(looker):

@@ -12,7 +12,7 @@ import wire
 SDKAPPID = 1400000001
 TOKEN = "2c8d1f7ab0"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ALERT = "AfterCreateRoomReachingThreshold"
+ALERT = "Creating room reaches the threshold"
 
 # Rooms are made by the client module, as an app's users do; each line on standard input is a RoomId.
 CLIENT = """
@@ -88,7 +88,7 @@ def create_app(console):
 
 
 def configure(console, port):
-    console.press("Callback")
+    console.tab("Callback")
     console.fill("URL", f"http://127.0.0.1:{port}/callback")
     console.fill("Token", TOKEN)
     console.tick("Sign callbacks with the token")
@@ -116,7 +116,7 @@ def test_story(console, make_app_backend, users):
     assert [one.get("Test") for one in receive.events()] == [True]
 
     # up to the threshold: the gauge follows, and turns
-    console.press("Usage")
+    console.tab("Usage")
     console.wait(lambda: level(console) == ("normal", 0), "an empty gauge")
     alice = users(console.backend.port, key)
     for number in range(1, 7):
@@ -125,7 +125,7 @@ def test_story(console, make_app_backend, users):
     alice.make("room-7")
     console.wait(lambda: level(console) == ("near", 7), "the gauge at the threshold")
     console.see("70 %", ".level-card")
-    console.press("Deliveries")
+    console.tab("Deliveries")
     console.wait(lambda: states(console) == ["Delivered", "Delivered"], "the alert, delivered")
     alert = receive.events()[-1]
     assert (alert["Threshold"], alert["Signed"], alert["Body"]["CurRoomCount"]) == (70, True, 7)

@@ -1,6 +1,7 @@
 """Fixtures: a real backend process on loopback, on a free port, in a folder of its own."""
 
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -171,6 +172,26 @@ RATES_OFF = tuple(
 )
 
 
+# A database that backends use in place of their own files, each in a schema of its own; see scripts/private-postgres.
+POSTGRES = os.environ.get("HW_TEST_POSTGRES", "")
+schemas = itertools.count(1)
+
+
+def sql(url, text):
+    """Runs SQL, gives what psql prints, a line a row, fields with | between."""
+    return subprocess.run(
+        ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", text, url],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout.strip()
+
+
+def postgres_schema(server):
+    """A new schema, as the URL of a database of its own."""
+    name = f"e{os.getpid()}_{next(schemas)}"
+    sql(server, f"CREATE SCHEMA {name}")
+    return f"{server}&options=-csearch_path%3D{name}"
+
+
 LOOPBACK = ("--callback-allowed-addresses", "127.0.0.0/8")  # where the receivers of the tests are
 
 
@@ -200,6 +221,8 @@ class Backend(Process):
             *arguments,
         )
         self.tls = None
+        if POSTGRES:
+            self.environment["HIGHWATER_STORE_URL"] = postgres_schema(POSTGRES)
 
     def client(self, **keywords):
         return wire.Client(self.port, self.tls, **keywords)

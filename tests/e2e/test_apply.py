@@ -206,6 +206,9 @@ def test_prune_deletes_what_is_not_in_the_file_and_only_then(backend, apply):
 def test_app_with_rooms_is_not_pruned_and_the_others_go_on(backend, apply):
     backend.app(FIRST).create("r").ok()
     backend.app(THIRD)
+    ended = apply([{"SdkAppid": SECOND}], "--prune", "--dry-run")
+    assert f"- app {FIRST}\n    it has 1 rooms and 0 waiting callbacks: the server refuses" in ended.stdout
+    assert f"- app {THIRD}\n+ app" not in ended.stdout and f"- app {THIRD}\ndry run" in ended.stdout
     ended = apply([{"SdkAppid": SECOND}], "--prune", status=REFUSED)
     assert f"app {FIRST}: app_delete was refused (100002): the app still has 1 rooms" in ended.stderr
     assert "1 created, 0 changed, 1 deleted, 0 as the file says, 1 failed" in ended.stdout

@@ -18,11 +18,11 @@ from conftest import run
 DONE, REFUSED, USAGE, IO = 0, 1, 2, 3
 GROUPS = {
     "app": [
-        "create", "list", "show", "set", "rotate-key", "revoke-key", "rotate-secret", "revoke-secret", "set-certificate",
+        "create", "list", "export", "show", "set", "rotate-key", "revoke-key", "rotate-secret", "revoke-secret", "set-certificate",
         "delete-certificate", "delete",
     ],
-    "room": ["create", "list", "show", "destroy"],
-    "callback": ["set", "show", "delete", "list", "attempts", "replay", "pause", "resume", "test"],
+    "room": ["create", "list", "show", "creators", "destroy"],
+    "callback": ["set", "show", "clear", "list", "attempts", "replay", "pause", "resume", "test"],
     "usersig": ["generate", "verify"],
 }  # fmt: skip
 COMMANDS = [(group, command) for group, commands in GROUPS.items() for command in commands]
@@ -55,7 +55,7 @@ def cli(backend):
 def test_help_lists_every_command_and_exit_code(words):
     ended = run(*words)
     assert ended.returncode == DONE
-    for word in [*GROUPS, *SERVICES, "demo", "doctor", "version", "help", "Exit codes"]:
+    for word in [*GROUPS, *SERVICES, "apply", "demo", "doctor", "version", "help", "Exit codes"]:
         assert word in ended.stdout
 
 
@@ -67,7 +67,7 @@ def test_every_command_has_help(group, command):
     assert run("help", group, command).stdout == ended.stdout
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "demo", "doctor", *GROUPS])
+@pytest.mark.parametrize("name", [*SERVICES, "apply", "demo", "doctor", *GROUPS])
 def test_every_group_has_help(name):
     ended = run(name, "--help")
     assert ended.returncode == DONE
@@ -103,8 +103,33 @@ def test_version():
     (["app", "set", "5"], "nothing"),
     (["room", "create", "r"], "--app"),
     (["room", "create", "--app", "5"], "ROOM"),
-    (["room", "create", "r", "--app", "5", "--platform", "Web"], "--client"),
-    (["callback", "set", "--app", "5"], "--url"),
+    (["room", "create", "r", "--app", "5", "--platform", "Web"], "--platform needs --client"),
+    (["room", "create", "r", "--app", "5", "--as", "alice"], "--as needs --client"),
+    (["room", "destroy", "r", "--app", "5", "--key-file", "x"], "--key-file needs --client"),
+    (["room", "create", "r", "--app", "5", "--client", "--platform", "RESTAPI"], "--platform"),
+    (["room", "create", "r", "q", "--app", "5"], '"q" is one argument too many'),
+    (["room", "create", "\u00e4", "--app", "5"], "printable ASCII"),
+    (["room", "list", "--app", "5", "--order", "random"], "--order: must be newest or oldest"),
+    (["room", "list", "--app", "5", "--search", "\u00e4"], "--search"),
+    (["room", "list", "--app", "5", "--limit", "0"], "--limit"),
+    (["room", "list", "--app", "5", "--as", "alice"], "--as"),
+    (["room", "show", "--app", "5"], "ROOM"),
+    (["room", "show", "\u00e4", "--app", "5"], "printable ASCII"),
+    (["room", "creators"], "--app"),
+    (["room", "destroy", "--app", "5"], "ROOM"),
+    (["room", "destroy", "a", "b", "--app", "5", "--client"], "--client takes one room"),
+    (["room", "destroy", *map(str, range(101)), "--app", "5"], '"100" is one argument too many'),
+    (["callback", "set", "--url", "http://x/"], "--app"),
+    (["callback", "set", "--app", "5"], "at least one of --url, --commands, --token-file, --no-token"),
+    (["callback", "set", "--app", "5", "--url", "ftp://x/"], "--url: "),
+    (["callback", "set", "--app", "5", "--url", "http://x/", "--update"], "--update"),
+    (["callback", "set", "--app", "5", "--no-token", "--token-file", "x"], "exclude each other"),
+    (["callback", "clear"], "--app"),
+    (["callback", "delete", "--app", "5"], '"delete"'),
+    (["apply"], "FILE"),
+    (["apply", "a", "b"], '"b" is one argument too many'),
+    (["apply", "a", "--dry-run=yes"], "--dry-run takes no value"),
+    (["app", "export", "x"], '"x" is no SDKAppID'),
     (["usersig", "generate", "--app", "5"], "--"),
     (["usersig", "verify", "--app", "5"], ""),
     (["demo", "--nothing"], "--nothing"),
@@ -132,9 +157,9 @@ def test_a_whole_story(backend, cli, receiver, tmp_path):
     (tmp_path / "token").write_text("xxxxyyyy\n")
     backend.secrets.add("xxxxyyyy")
     sender = ("--app", APP, "--key-file", str(tmp_path / "key"))
-    cli("callback", "set", *sender, "--url", receiver.url, "--token-file", str(tmp_path / "token"))
+    cli("callback", "set", "--app", APP, "--url", receiver.url, "--token-file", str(tmp_path / "token"))
     for number in range(1, 7):
-        cli("room", "create", f"r{number}", *sender)
+        cli("room", "create", f"r{number}", "--app", APP)
     cli("room", "create", "r7", *sender, "--client", "--as", "alice", "--platform", "iOS", "--name", "seventh")
     request = receiver.wait_for(1, 60)[0]
     assert (request["body"]["CurRoomCount"], request["params"]["OptPlatform"]) == (7, "iOS")
@@ -142,29 +167,28 @@ def test_a_whole_story(backend, cli, receiver, tmp_path):
     backend.wait_deliveries(lambda rows: rows[0]["State"] == "delivered", seconds=60)
     assert "7 of 10" in cli("callback", "list", "--app", APP).stdout
     assert "7 of 10" in cli("app", "show", APP).stdout
-    assert "seventh" in cli("room", "list", *sender).stdout
-    assert "alice" in cli("room", "show", "r7", *sender).stdout
+    assert "seventh" in cli("room", "list", "--app", APP).stdout
+    assert "alice" in cli("room", "show", "r7", "--app", APP).stdout
     cli("room", "destroy", "r7", *sender, "--client", "--as", "bob", exit=REFUSED)
     cli("room", "destroy", "r7", *sender, "--client", "--as", "alice")
-    for number in range(1, 7):
-        cli("room", "destroy", f"r{number}", *sender)
-    cli("callback", "delete", *sender)
+    cli("room", "destroy", *(f"r{number}" for number in range(1, 7)), "--app", APP)
+    cli("callback", "clear", "--app", APP)
     cli("app", "delete", APP)
     assert "no apps" in cli("app", "list").stdout
 
 
 def test_key_is_asked_from_the_server_without_a_key_file(cli):
     cli("app", "create", APP)
-    cli("room", "create", "r", "--app", APP)
-    assert "r" in cli("room", "list", "--app", APP).stdout
+    cli("room", "create", "r", "--app", APP, "--client", "--as", "alice")
+    assert json.loads(cli("room", "list", "--app", APP, "--json").stdout)["RoomList"][0]["Owner"] == "alice"
 
 
 def test_key_may_come_from_standard_input(backend, cli):
     key = "a key of my own 0123456789"
     backend.secrets.add(key)
     cli("app", "create", APP, "--key-file", "-", stdin=key + "\n")
-    cli("room", "create", "r", "--app", APP, "--key-file", "-", stdin=key)
-    cli("room", "create", "q", "--app", APP, "--key-file", "-", stdin="another key", exit=REFUSED)
+    cli("room", "create", "r", "--app", APP, "--client", "--key-file", "-", stdin=key)
+    cli("room", "create", "q", "--app", APP, "--client", "--key-file", "-", stdin="another key", exit=REFUSED)
 
 
 def test_key_is_shown_only_when_asked_for(cli):
@@ -196,9 +220,13 @@ def test_refusals_of_the_server_are_exit_1_with_its_code(cli, tmp_path):
         (["app", "show", "5"], "70020"),
         (["app", "create", "6", "--thresholds", "90,80"], None),
         (["room", "show", "none", "--app", APP], "100004"),
-        (["room", "list", "--app", APP, "--as", "alice"], "60010"),
-        (["room", "list", "--app", APP, "--key-file", str(tmp_path / "key")], "70009"),
-        (["callback", "show", "--app", APP], "100301"),
+        (["room", "destroy", "none", "--app", APP], "100004"),
+        (["room", "create", "r", "--app", APP, "--client", "--key-file", str(tmp_path / "key")], "70009"),
+        (["room", "list", "--app", "5"], "70020"),
+        (["room", "creators", "--app", "5"], "70020"),
+        (["callback", "show", "--app", "5"], "70020"),
+        (["callback", "clear", "--app", "5"], "70020"),
+        (["callback", "set", "--app", APP, "--url", "http://x/", "--commands", "Live.Nothing"], "100002"),
     ]:
         if code:
             assert code in cli(*words, exit=REFUSED).stderr
@@ -218,6 +246,20 @@ def test_another_program_at_the_address_is_exit_3(cli, make_receiver):
     assert "no reply of Highwater" in ended.stderr
 
 
+def test_what_a_server_says_does_nothing_to_the_terminal(make_receiver, tmp_path):
+    """Escape sequences, C1 controls and marks that turn the direction of writing, in a refusal and in JSON."""
+    evil = "\x1b[31m\u009b31m\x7f\u202e\n"
+    (tmp_path / "token").write_text("a" * 40)
+    where = "--admin-token-file", str(tmp_path / "token"), "--server"
+    refusing = make_receiver(lambda number, request: (200, {}, json.dumps({"ActionStatus": "FAIL", "ErrorInfo": evil + "x", "ErrorCode": 5}).encode()))
+    ended = run("app", "show", "1", *where, refusing.url)
+    assert ended.returncode == REFUSED and ended.stderr == "highwater app show: the server refused (5): ?[31m?31m?? x\n"
+    reply = {"ActionStatus": "OK", "ErrorInfo": "", "ErrorCode": 0, "Response": {"CallbackUrl": evil}}
+    granting = make_receiver(lambda number, request: (200, {}, json.dumps(reply, ensure_ascii=False).encode()))
+    ended = run("app", "show", "1", "--json", *where, granting.url)
+    assert json.loads(ended.stdout)["CallbackUrl"] == evil and ended.stdout.strip().isprintable()
+
+
 def test_wrong_admin_token_is_refused_and_a_missing_one_named(cli, tmp_path):
     (tmp_path / "token").write_text("f" * 64)
     ended = cli("app", "list", exit=REFUSED, HIGHWATER_ADMIN_TOKEN_FILE=str(tmp_path / "token"))
@@ -226,26 +268,84 @@ def test_wrong_admin_token_is_refused_and_a_missing_one_named(cli, tmp_path):
     assert "--admin-token-file" in ended.stderr
 
 
-def test_callback_set_update_and_switches(backend, cli):
+def test_callback_set_keeps_what_is_not_given(backend, cli, tmp_path):
+    (tmp_path / "token").write_text("a callback token\n")
+    backend.secrets.add("a callback token")
     cli("app", "create", APP)
+    assert "--url is missing" in cli("callback", "set", "--app", APP, "--commands", wire.ALERT, exit=USAGE).stderr
     cli("callback", "set", "--app", APP, "--url", "http://127.0.0.1:9/a")
-    assert "100300" in cli("callback", "set", "--app", APP, "--url", "http://127.0.0.1:9/b", exit=REFUSED).stderr
-    cli("callback", "set", "--app", APP, "--url", "http://127.0.0.1:9/b", "--update", "--commands",
-        f"{wire.ALERT},Live.CallbackAfterCreateRoom")  # fmt: skip
+    assert backend.show()["CallbackCommandList"] == [wire.ALERT] and backend.show()["IsTokenEnable"] is False
+    cli("callback", "set", "--app", APP, "--commands", f"{wire.ALERT},Live.CallbackAfterCreateRoom")
+    ended = cli("callback", "set", "--app", APP, "--url", "http://127.0.0.1:9/b")
+    assert ended.stdout == f"callbacks of app {APP} go to http://127.0.0.1:9/b\n"
+    assert len(backend.show()["CallbackCommandList"]) == 2
+    cli("callback", "set", "--app", APP, "--no-token")
+    assert backend.show()["IsTokenEnable"] is False
+    cli("callback", "set", "--app", APP, "--token-file", str(tmp_path / "token"))
+    shown = backend.show()
+    assert (shown["CallbackUrl"], len(shown["CallbackCommandList"]), shown["IsTokenEnable"]) == ("http://127.0.0.1:9/b", 2, True)
+    cli("callback", "set", "--app", APP, "--commands", wire.ALERT, "--no-token")
+    shown = backend.show()
+    assert (shown["CallbackCommandList"], shown["IsTokenEnable"]) == ([wire.ALERT], False)
+
+
+def test_callback_show_and_clear(backend, cli):
+    cli("app", "create", APP)
+    assert "url          none" in cli("callback", "show", "--app", APP).stdout
+    cli("callback", "set", "--app", APP, "--url", "http://127.0.0.1:9/b")
     shown = cli("callback", "show", "--app", APP).stdout
-    assert "/b" in shown and "Live.CallbackAfterCreateRoom\n" in shown
-    assert "--url" in cli("callback", "set", "--app", APP, "--url", "ftp://x/", "--update", exit=USAGE).stderr
+    assert "  url          http://127.0.0.1:9/b\n" in shown and f"  switched on  {wire.ALERT}\n" in shown
+    assert "callbacks carry no Sign" in shown and "  endpoint     ok\n" in shown
+    fields = json.loads(cli("callback", "show", "--app", APP, "--json").stdout)
+    assert fields == {name: backend.show()[name] for name in fields} and "CallbackUrl" in fields and "Secrets" not in fields
+    cli("callback", "clear", "--app", APP)
+    cli("callback", "clear", "--app", APP)
+    assert backend.show()["CallbackUrl"] == ""
 
 
 def test_list_limits(cli):
-    cli("app", "create", APP)
-    for number in range(25):
+    cli("app", "create", APP, "--max", "100")
+    for number in range(55):
         cli("room", "create", f"room-{number:02}", "--app", APP)
-    everything = cli("room", "list", "--app", APP).stdout
-    assert all(f"room-{number:02}" in everything for number in range(25))
+
+    def names(*arguments):
+        return [word for word in cli("room", "list", "--app", APP, *arguments).stdout.split("\n") if word.startswith("room-")]
+
+    assert [row.split()[0] for row in names()] == [f"room-{number:02}" for number in range(54, 4, -1)]
+    assert [row.split()[0] for row in names("--limit", "3")] == ["room-54", "room-53", "room-52"]
+    assert [row.split()[0] for row in names("--limit", "2", "--order", "oldest")] == ["room-00", "room-01"]
+    assert [row.split()[0] for row in names("--search", "room-1")] == [f"room-{number}" for number in range(10, 20)]
     few = cli("room", "list", "--app", APP, "--limit", "3").stdout
-    assert [word for word in few.split() if word.startswith("room-")][0] == "room-24"
-    assert "room-21" not in few
+    assert "The app has 55 of 100 rooms. There are more than shown" in few
+    assert "There are more" not in cli("room", "list", "--app", APP, "--limit", "55").stdout
+    assert "no rooms" in cli("room", "list", "--app", APP, "--search", "x").stdout
+
+
+def test_operator_makes_shows_and_destroys_rooms(backend, cli):
+    app = backend.app(MaxRoomCount=10)
+    cli("room", "create", "r1", "--app", APP, "--owner", "anna", "--name", "Evening", "--hidden")
+    cli("room", "create", "r2", "--app", APP)
+    app.set_metadata("r1", {"k": "v\x1b[2J\u009b"}).ok()
+    app.admins("r1", "bob").ok()
+    ban = {"RoomId": "r1", "MemberList_Account": ["bad"], "Duration": 3600, "Reason": "because"}
+    app.rest("ban_member", ban).ok()
+    shown = cli("room", "show", "r1", "--app", APP).stdout
+    for line in (f"{'owner':24}anna", f"{'visible':24}no", f"{'metadata':24}k = v?[2J?\n", f"{'admins':24}bob",
+                 f"{'banned':24}bad, until 20"):  # fmt: skip
+        assert f"  {line}" in shown, shown
+    assert re.search(r"^  created +20\d\d-\S+Z$", shown, re.MULTILINE)
+    listed = cli("room", "list", "--app", APP).stdout
+    assert re.search(r"^r1 +anna +\S+Z +no +Evening$", listed, re.MULTILINE)
+    assert re.search(r"^r2 +administrator +\S+Z +yes +r2$", listed, re.MULTILINE)
+    for number in range(3, 6):
+        cli("room", "create", f"r{number}", "--app", APP, "--owner", "anna")
+    creators = cli("room", "creators", "--app", APP).stdout
+    assert creators.splitlines()[1].split() == ["4", "anna"] and "newest 5 of 5 rooms" in creators
+    assert len(json.loads(cli("room", "creators", "--app", APP, "--limit", "1", "--json").stdout)["CreatorList"]) == 1
+    ended = cli("room", "destroy", "r1", "none", "r2", "--app", APP, exit=REFUSED)
+    assert ended.stdout == "destroyed 2 rooms\n" and "room none: the server refused (100004)" in ended.stderr
+    assert cli("room", "destroy", "r3", "--app", APP).stdout == "destroyed room r3\n"
+    assert backend.show()["RoomCount"] == 2
 
 
 # ---- usersig ----

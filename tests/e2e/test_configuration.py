@@ -261,3 +261,15 @@ def test_all_problems_are_told_and_the_first_decides(certificates, tmp_path):
                 "--http-cert-file", good[0], "--http-key-file", other[1])  # fmt: skip
     assert ended.returncode == IO
     assert [line.split(":")[1].strip() for line in ended.stderr.splitlines()] == ["http.listen", "http.cert_file", "data.dir"]
+
+
+def test_environment_variable_with_a_slip_is_a_warning(tmp_path):
+    env = {"HIGHWATER_HTTP_LISTN": "x", "HIGHWATER_LOG_LEVEL": "info", "HIGHWATER_SERVER": "http://127.0.0.1:9",
+           "HIGHWATER_CALLBACK_TOKEN": "secret-value", "HIGHWATER_RECEIVE_TOKEN": "a token", "HIGHWATERMARK": "1"}  # fmt: skip
+    ended = run("serve", "--check", "--data-dir", str(tmp_path / "data"), env=env)
+    assert ended.returncode == DONE
+    warned = re.findall(r"^warning  environment: (\w+) is no setting of highwater serve$", ended.stdout, re.MULTILINE)
+    assert sorted(warned) == ["HIGHWATER_CALLBACK_TOKEN", "HIGHWATER_HTTP_LISTN"]
+    assert "secret-value" not in ended.stdout + ended.stderr
+    ended = run("receive", *OWN["receive"], "--check", "--receive-record", str(tmp_path / "r.db"), env=env)
+    assert re.findall(r"environment: (\w+)", ended.stdout) == ["HIGHWATER_HTTP_LISTN"]

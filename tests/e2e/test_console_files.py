@@ -13,7 +13,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "web" / "console"
 LIBRARIES = ["lib/bootstrap.min.css", "lib/chart.min.js"]
-TOTAL_BYTES_MAX = 100_000
+FIRST_BYTES_MAX = 100_000
+STYLE = min(path.name for path in SOURCES.glob("*.css"))
 POLICY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -103,7 +104,7 @@ def test_what_a_browser_has_is_not_sent_again(backend):
         assert fetch(backend, "/console/", If_None_Match=known).status == 304, known
     for other in ('"x"', etag.strip('"'), etag[:-2] + '"', f'{etag[:-1]}0"', "W/", '"'):
         assert fetch(backend, "/console/", If_None_Match=other).status == 200, other
-    assert fetch(backend, "/console/app.css", If_None_Match=etag).status == 200
+    assert fetch(backend, f"/console/{STYLE}", If_None_Match=etag).status == 200
 
 
 def test_head_is_get_without_the_body(backend):
@@ -117,7 +118,7 @@ def test_head_is_get_without_the_body(backend):
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "get"])
 def test_other_methods_are_refused(backend, method):
-    for path in ("/console", "/console/", "/console/app.css", "/console/nothing"):
+    for path in ("/console", "/console/", f"/console/{STYLE}", "/console/nothing"):
         page = fetch(backend, path, method)
         assert (page.status, page.headers["allow"]) == (405, "GET, HEAD")
         assert {header: page.headers[header] for header in POLICY} == POLICY
@@ -144,34 +145,41 @@ def test_what_is_beside_the_console_is_no_part_of_it(backend, path):
 
 def test_an_absolute_target_is_the_same_file(backend):
     with socket.create_connection(("127.0.0.1", backend.port), timeout=20) as connection:
-        connection.sendall(b"GET http://example.test/console/app.css HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\n\r\n")
+        lines = [f"GET http://example.test/console/{STYLE} HTTP/1.1", "Host: example.test", "Connection: close", "", ""]
+        connection.sendall("\r\n".join(lines).encode())
         reply = b"".join(iter(lambda: connection.recv(65536), b""))
-    assert reply.startswith(b"HTTP/1.1 200") and reply.endswith((SOURCES / "app.css").read_bytes())
+    assert reply.startswith(b"HTTP/1.1 200") and reply.endswith((SOURCES / STYLE).read_bytes())
 
 
 def test_a_setting_switches_it_off(make_backend):
     backend = make_backend("--console-enabled", "off")
-    for path in ("/console", "/console/", "/console/app.css"):
+    for path in ("/console", "/console/", f"/console/{STYLE}"):
         assert b"60009" in fetch(backend, path).body
 
 
-def references(name, text):
-    """What the page, the style or the script loads, as names below /console/."""
-    base = f"http://x/console/{name}"
-    patterns = {
-        ".html": r'<(?:script|link|img)[^>]*?(?:src|href)="([^"]+)"',
-        ".css": r"(?:url\(|@import\s+)[\"']?([^\"')]+)",
-        ".js": r'''(?:from|import)\s*\(?\s*["']([^"']+)["']''',
-    }
-    for target in re.findall(patterns.get(pathlib.Path(name).suffix, r"(?!)"), text):
-        url = urllib.parse.urljoin(base, target)
+AT_ONCE = {
+    ".html": r'<(?:script|link|img)[^>]*?(?:src|href)="([^"]+)"',
+    ".css": r"(?:url\(|@import\s+)[\"']?([^\"')]+)",
+    ".js": r'^(?:import|export)\s(?:[^"]*?\sfrom\s)?\s*"([^"]+)"',
+}
+LATER = r'(?:import\(|src: )"([^"]+)"'
+
+
+def references(name, text, later=False):
+    """What the page, the style or the script loads, as names below /console/; later: also when it is needed."""
+    pattern = AT_ONCE.get(pathlib.Path(name).suffix, r"(?!)")
+    targets = re.findall(pattern, text, re.M) + (re.findall(LATER, text) if later and name.endswith(".js") else [])
+    for target in targets:
+        base = "index.html" if target.startswith("lib/") else name  # a script of the page's, not of the script's
+        url = urllib.parse.urljoin(f"http://x/console/{base}", target)
         if not target.startswith("data:"):
             assert url.startswith("http://x/console/"), f"{name} loads {target}, which the policy forbids"
             yield url.removeprefix("http://x/console/").partition("?")[0]
 
 
-def test_the_page_is_small(backend):
-    seen, waiting = {}, ["index.html", *LIBRARIES]
+def load(backend, later):
+    """The page with all it names: compressed bytes by name."""
+    seen, waiting = {}, ["index.html"]
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -180,8 +188,18 @@ def test_the_page_is_small(backend):
         assert page.status == 200, f"{name} is named but is not there"
         seen[name] = len(page.body)
         if name not in LIBRARIES:
-            waiting += references(name, page.content.decode())
-    assert sum(seen.values()) < TOTAL_BYTES_MAX, seen
+            waiting += references(name, page.content.decode(), later)
+    return seen
+
+
+def test_the_first_page_is_small(backend):
+    seen = load(backend, later=False)
+    assert {"index.html", "main.js", "lib/bootstrap.min.css"} <= set(seen)
+    assert sum(seen.values()) < FIRST_BYTES_MAX, seen
+
+
+def test_everything_that_is_named_is_there_and_the_other_way_round(backend):
+    assert set(load(backend, later=True)) == set(names())
 
 
 def test_pages_have_nothing_inline():

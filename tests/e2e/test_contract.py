@@ -13,6 +13,7 @@ import urllib.parse
 
 import pytest
 
+import eventstream
 import openapi
 import wire
 
@@ -162,10 +163,27 @@ def example_faults(bench, operation):
     return faults
 
 
+def stream_faults(bench, operation):
+    """Of a call that answers with a stream: every event that comes of a creation and its alert fits its schema."""
+    schemas = operation.node["x-highwater-events"]
+    stream = eventstream.EventStream(bench.backend)
+    try:
+        if not stream.is_stream:
+            return [f"no stream: {stream.body()}"]
+        bench.set_up(["app_create", "set_callback", "app_set#small", "create_room", "create_room#everything"])
+        for kind in schemas.keys() - {"lost"}:
+            stream.wait_for(kind)
+        faults = [f"an event {one.kind}, which is not in the document" for one in stream.events if one.kind not in schemas]
+        known = [one for one in stream.events if one.kind in schemas]
+        return faults + [f"{one}: {fault}" for one in known for fault in openapi.breaks(schemas[one.kind], one.data)]
+    finally:
+        stream.close()
+
+
 def send_refusal(bench, operation, entry):
     """Sends it, so often as it says, until its code comes."""
     bench.set_up(entry.get("setup", []) if not is_fresh(entry) else [])
-    body = openapi.filled(entry) if "body" in entry else next(iter(operation.examples.values()))
+    body = openapi.filled(entry) if "body" in entry else next(iter(operation.examples.values()), None)
     for _ in range(entry.get("times", 1)):
         kind, reply = bench.send(operation, body, entry)
         if reply.body and reply.code == entry["code"]:
@@ -210,7 +228,11 @@ def flag(setting):
 def test_operation_is_as_documented(make_bench, operation):
     """Its examples succeed and its refusals are refused, each with a reply that fits the schema."""
     bench = make_bench(operation.setup)
-    faults = [] if "x-highwater-unsupported" in operation.node else example_faults(bench, operation)
+    faults = []
+    if "x-highwater-events" in operation.node:
+        faults = stream_faults(bench, operation)
+    elif "x-highwater-unsupported" not in operation.node:
+        faults = example_faults(bench, operation)
     for entry in operation.refusals:
         if not is_fresh(entry):
             faults += refusal_faults(bench, operation, entry)

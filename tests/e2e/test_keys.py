@@ -301,14 +301,14 @@ def test_cli_rotates_shows_and_revokes(backend, app, cli):
     assert (first[0], first[2], second[0], second[2]) == ("2", "", "1", "expires")
     shown = cli("app", "show", "1400000001", "--reveal-key").stdout
     assert word_after(shown, "key") == [key] and app.key in shown
-    cli("room", "create", "r", "--app", "1400000001")  # signed with the newest
+    cli("room", "create", "r", "--app", "1400000001", "--client")  # signed with the newest
     assert "revoked key 1 " in cli("app", "revoke-key", "1400000001", "1").stdout
     call(app).refused(70009)
     cli("app", "revoke-key", "--app", "1400000001", "2")
     call(with_key(app, key)).refused(70016)
     assert "none" in cli("app", "show", "1400000001", "--reveal-key").stdout
-    assert "rotate-key" in cli("room", "list", "--app", "1400000001", exit=3).stderr
-    assert "70016" in cli("room", "list", "--app", "1400000001", "--key-file", "-", stdin=key, exit=1).stderr
+    assert "rotate-key" in cli("room", "create", "q", "--app", "1400000001", "--client", exit=3).stderr
+    assert "70016" in cli("room", "create", "q", "--app", "1400000001", "--client", "--key-file", "-", stdin=key, exit=1).stderr
 
 
 def test_cli_takes_key_and_overlap(backend, app, cli, tmp_path):

@@ -204,6 +204,7 @@ def test_receiver_that_hangs_delays_no_answer(listen):
             send(listening, CurRoomCount=number).ok()
         assert time.monotonic() - began < 5
         assert listening.stop() == 0, "and it ends"
+        assert "50 of them not passed on any more: --resend does it" in listening.err.read_text()
 
 
 def test_history_survives_kill_9(listen):
@@ -284,6 +285,17 @@ def test_end_of_the_pipe_is_the_end(tmp_path):
         assert json.loads(child.stdout.readline())["Event"] == "callback"
         child.stdout.close()
         assert child.wait(10) == 0
+
+
+def test_signal_and_end_of_the_pipe_at_once_is_a_clean_end(tmp_path):
+    """As Ctrl-C at `highwater listen | head`: a signal to itself would be the second one, which does not wait."""
+    child, port = start(tmp_path, stdout=subprocess.PIPE)
+    with socket.create_connection(("127.0.0.1", port)) as held:
+        held.sendall(b"POST / HTTP/1.1\r\n")  # the stop waits for it
+        child.send_signal(signal.SIGINT)
+        child.stdout.close()
+        assert child.wait(10) == 0
+    assert "0 callbacks taken" in (tmp_path / "err").read_text()
 
 
 def test_reader_that_does_not_read_keeps_nobody_from_ending(tmp_path):

@@ -676,6 +676,35 @@ def test_long_line_is_printed_into_a_pipe_that_is_read(receive):
     child.stdout.close()
 
 
+def test_second_receiver_leaves_the_port_file_of_the_first(receive, tmp_path):
+    """It does not start, since the record is in use; the file is what finds the metrics of the one that runs."""
+    ended = conftest.run(*receive.arguments, "--http-port-file", str(tmp_path / "port"), env=receive.environment)
+    assert ended.returncode == 3 and "another highwater process uses it" in ended.stderr
+    assert receive.status("/healthz")[0] == 200
+
+
+def test_link_to_the_record_in_use_is_the_same_record(receive, tmp_path):
+    (tmp_path / "link.db").symlink_to(receive.record)
+    arguments = [str(tmp_path / "link.db") if one == str(receive.record) else one for one in receive.arguments]
+    arguments[arguments.index("--status-listen") + 1] = ""
+    ended = conftest.run(*arguments, "--http-port-file", str(tmp_path / "port"), env=receive.environment)
+    assert ended.returncode == 3 and "another highwater process uses it" in ended.stderr
+
+
+def test_long_line_into_nothing_is_no_trouble(receive):
+    """A service has StandardOutput=null; each event of more than 4 KiB was a warning in its journal."""
+    assert receive.stop() == 0
+    with open(receive.log_path, "ab") as log:
+        child = subprocess.Popen([conftest.BINARY, *receive.arguments, "--http-port-file", str(receive.port_file)], cwd=receive.folder,
+                                 stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **receive.environment})  # fmt: skip
+    wire.wait(receive.port_file.exists, what="it to be ready")
+    with contextlib.closing(Sender(int(receive.port_file.read_text()), TOKEN)) as sender:
+        sender.send({**SAMPLE, "Padding": "x" * 10000}).ok()
+    child.terminate()
+    assert child.wait(20) == 0
+    assert "cannot_print" not in receive.log()
+
+
 def test_check_looks_at_the_address_of_metrics():
     ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", "--status-listen", "8082")
     assert ended.returncode == 2 and 'status.listen: "8082" is no address with a port' in ended.stderr

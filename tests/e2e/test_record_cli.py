@@ -159,6 +159,17 @@ def test_user_who_may_not_write_is_told_what_to_do(some):
             assert ended.returncode == 3 and "as the user that `highwater receive` runs as" in ended.stderr, ended.stderr
 
 
+def test_until_the_beginning_of_time_is_nothing(record, some):
+    assert record("list", "--until", "0") == "nothing is recorded that fits\n"
+    assert record("export", "--until", "1970-01-01T00:00:00Z") == ""
+
+
+def test_csv_of_no_record_is_nothing_at_all(tmp_path, receive, record):
+    ended = conftest.run("record", "export", "--format", "csv", "--record", str(tmp_path / "none.db"))
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert record("export", "--format", "csv").startswith("Id,Kind,") and record("export") == ""
+
+
 def test_event_is_found_by_an_id_of_digits(receive, record, some):
     with contextlib.closing(Sender(some.port)) as sender:
         sender.send(headers={"webhook-id": "4711"}).ok()

@@ -296,6 +296,17 @@ def test_program_has_the_facts_in_its_environment_and_nothing_else(make_app_back
     assert masks["SigBlk:"] == 0 and masks["SigIgn:"] & ~threads == 0, seen
 
 
+def test_program_has_the_whole_path(make_app_backend, tmp_path):
+    """A variable of more than 1 KiB was left out: then the program found nothing."""
+    path = write_program(tmp_path / "program", f'printf %s "$PATH" > {tmp_path}/new\n/bin/mv {tmp_path}/new {tmp_path}/seen\n')
+    receive = make_app_backend("--receive-command", str(path), token=TOKEN, start=False)
+    receive.environment["PATH"] = os.environ["PATH"] + ":/nonexistent/folder" * 200
+    receive.start()
+    send(receive)
+    wire.wait((tmp_path / "seen").exists, what="the program")
+    assert (tmp_path / "seen").read_text() == receive.environment["PATH"]
+
+
 def test_program_that_fails_is_run_again_and_nothing_is_left_out(make_app_backend, tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
@@ -368,6 +379,17 @@ def test_post_is_sent_again_until_it_is_taken(make_receiver, make_app_backend):
     requests = receiver.wait_for(7)
     assert [one["body"]["Body"]["CurRoomCount"] for one in requests] == [400] * 5 + [401, 402]
     assert 'HTTP status 500: out of order' in receive.log()
+
+
+def test_large_page_with_a_right_status_is_taken(make_receiver, make_app_backend):
+    """It was posted again for ever."""
+    receiver = make_receiver(lambda number, request: (200, {}, b"<html>" + b"x" * 100000))
+    receive = make_app_backend("--receive-post-url", receiver.url, *QUICK, token=TOKEN)
+    for number in range(3):
+        send(receive, CurRoomCount=400 + number)
+    assert [one["body"]["Body"]["CurRoomCount"] for one in receiver.wait_for(3)] == [400, 401, 402]
+    wire.wait(lambda: receive.metric("highwater_receive_sink_events_total", sink="post") == 3, what="all to be taken")
+    assert len(receiver.requests) == 3 and receive.metric("highwater_receive_sink_failures_total", sink="post") == 0
 
 
 def test_only_alerts_when_that_is_asked_for(make_receiver, make_app_backend, program):
@@ -494,3 +516,17 @@ def test_bad_settings_of_sinks_stop_the_start(arguments, words):
     assert ended.returncode in (2, 3), ended.stderr
     assert words in ended.stderr and "highwater receive: receive." in ended.stderr, ended.stderr
 
+
+POST = ["--receive-post-url", "http://a/"]
+MAIL = ["--receive-mail-url", "smtp://a", "--receive-mail-from", "a@b", "--receive-mail-to", "b@c", "--receive-mail-user", "u"]
+
+
+@pytest.mark.parametrize("name, others", [("post-token-file", POST), ("post-secret-file", POST), ("mail-password-file", MAIL)])
+def test_secret_that_others_may_read_is_refused(tmp_path, name, others):
+    secret = tmp_path / "secret"
+    secret.write_text(wire.webhook_key("whsec", b"k" * 32))
+    for mode, exit in ((0o640, 3), (0o600, 0)):
+        secret.chmod(mode)
+        ended = conftest.run("receive", "--receive-sdkappids", "1", "--check", *others, f"--receive-{name}", str(secret))
+        assert ended.returncode == exit, ended.stderr
+        assert exit == 0 or "others than its owner may open it (mode 0640)" in ended.stderr

@@ -126,7 +126,7 @@ def test_watchdog_of_another_process_is_not_fed(make_backend, manager):
     assert not any("WATCHDOG" in one for one in manager.read())
 
 
-def thread_named(pid, count_before):
+def other_threads(pid):
     """Ids of the threads, the main one left out."""
     return [int(one) for one in os.listdir(f"/proc/{pid}/task") if int(one) != pid]
 
@@ -168,7 +168,7 @@ def test_watchdog_is_not_fed_while_any_thread_that_matters_stands_still(make_bac
     process.start()
     manager.wait("READY")
     starving = 0
-    for tid in thread_named(process.child.pid, 0):
+    for tid in other_threads(process.child.pid):
         go_on = stop_thread(tid)
         try:
             time.sleep(3)

@@ -76,10 +76,25 @@ def test_words_of_the_url_stay_as_they_are(make_receiver, files, target):
     assert request["path"].startswith(target + ("&" if "?" in target else "?") + "SdkAppid=1400000001&CallbackCommand=" + wire.ALERT + "&")
 
 
+def test_packet_of_ones_own_brings_its_command(trigger, receive, tmp_path):
+    path = write(tmp_path / "packet", json.dumps({"CallbackCommand": "Live.CallbackAfterEndBattle", "RoomId": "r"}))
+    trigger("--body-file", path)
+    (event,) = receive.events()
+    assert event["CallbackCommand"] == "Live.CallbackAfterEndBattle" and "Threshold" not in event
+    trigger("--body-file", path, "--command", "Live.CallbackAfterCreateRoom", exit=1)
+
+
 def test_json_has_all_of_a_reply_that_is_no_text(make_receiver):
     receiver = make_receiver(lambda number, request: (200, {}, b'{"a\xff\xc3\xa9\xe2\x82\x00'))
     (exchange,) = json.loads(conftest.run("trigger", receiver.url, "--json").stdout)["ExchangeList"]
     assert exchange["Reply"] == '{"a\ufffd\u00e9\ufffd\ufffd\0' and exchange["HttpStatus"] == 200 and exchange["Method"] == "POST"
+
+
+def test_json_of_a_hostile_reply_does_nothing_to_the_terminal(make_receiver):
+    receiver = make_receiver(lambda number, request: (200, {}, "\x1b[31m\u009b31m\x7f\u202e".encode()))
+    ended = conftest.run("trigger", receiver.url, "--json")
+    assert json.loads(ended.stdout)["ExchangeList"][0]["Reply"] == "\x1b[31m\u009b31m\x7f\u202e"
+    assert ended.stdout.replace("\n", "").isprintable()
 
 
 def test_nobody_who_reads_is_the_end(make_receiver):
@@ -139,6 +154,8 @@ def test_faults_of_the_help_are_those_tested(trigger):
     text = conftest.run("trigger", "--help").stdout
     listed = {line.split(":")[0].strip() for line in text.splitlines() if ": " in line and line.startswith("  ") and "--" not in line}
     assert set(FINE) | set(WRONG) | {"no-id"} <= listed
+    for words in ("--max N\n      The app's maximum that the alert tells. Default 500.", "has reached. Default 70.", "OptPlatform. Default RESTAPI."):
+        assert words in text
 
 
 def test_callback_of_the_vendors_cloud_has_none_of_our_headers(make_app_backend):
@@ -205,6 +222,7 @@ BAD = [
     (["http://a/", "--fault", "bad-sign"], "--fault bad-sign needs --token-file"),
     (["http://a/", "--fault", "bad-signature"], "--fault bad-signature needs --secret-file"),
     (["http://a/", "--skew", "5"], '--skew: "5" is no duration such as 90s or -5m'),
+    (["http://a/", "--skew", "-30000d"], "--skew: -30000d is before 1970"),
     (["http://a/", "--platform", "Amiga"], '--platform: "Amiga" is none of'),
     (["http://a/", "--ip", "a\nb"], "--ip: "),
     (["http://a/", "--command", "a&b"], '--command: "a&b" is no callback command'),

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #define APP 1400000001u
 
@@ -20,6 +21,8 @@ struct fixture {
 	char folder[32];
 	char path[64]; /* of the database file */
 	struct store_sqlite_options sqlite;
+	char schema[32];
+	char conninfo[512]; /* of the test's own schema in PostgreSQL; "" when it is another store's */
 	struct store *store;
 	struct store_reader *reader;
 	struct arena arena; /* what readers give */
@@ -34,6 +37,40 @@ static inline int fixture_open_memory(struct fixture *fixture, struct error *err
 static inline int fixture_open_sqlite(struct fixture *fixture, struct error *err)
 {
 	return store_sqlite_open(&fixture->sqlite, &fixture->store, err);
+}
+
+/* Runs SQL in the database that HW_TEST_POSTGRES names. */
+static inline void fixture_postgres_run(const char *sql)
+{
+	PGconn *conn = PQconnectdb(getenv("HW_TEST_POSTGRES"));
+	PGresult *result;
+
+	PQclear(PQexec(conn, "SET client_min_messages = warning"));
+	result = PQexec(conn, sql);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		fail_msg("%s: %s", sql, PQerrorMessage(conn));
+	PQclear(result);
+	PQfinish(conn);
+}
+
+/* In a schema of its own. */
+static inline int fixture_open_postgres(struct fixture *fixture, struct error *err)
+{
+	static unsigned count;
+	const char *server = getenv("HW_TEST_POSTGRES");
+	struct store_postgres_options options = {.conninfo = fixture->conninfo, .answer_timeout_ms = 10000};
+	char sql[64];
+
+	if (!server)
+		return error_set(err, ERR_INVALID,
+				 "HW_TEST_POSTGRES is not set: run it by ctest, or with "
+				 "scripts/private-postgres with");
+	(void)snprintf(fixture->schema, sizeof(fixture->schema), "t%d_%u", (int)getpid(), ++count); /* fits */
+	(void)snprintf(sql, sizeof(sql), "CREATE SCHEMA %s", fixture->schema);			    /* fits */
+	(void)snprintf(fixture->conninfo, sizeof(fixture->conninfo), "%s&options=-csearch_path%%3D%s", server,
+		       fixture->schema); /* fits */
+	fixture_postgres_run(sql);
+	return store_postgres_open(&options, &fixture->store, err);
 }
 
 static inline struct fixture *fixture_new(void)
@@ -60,6 +97,12 @@ static inline void fixture_free(struct fixture *fixture)
 	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".lock"};
 
 	fixture_close(fixture);
+	if (fixture->schema[0]) {
+		char sql[64];
+
+		(void)snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", fixture->schema); /* fits */
+		fixture_postgres_run(sql);
+	}
 	for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
 		char path[96];
 

@@ -11,6 +11,7 @@ struct opener {
 static const struct opener openers[] = {
 	{"memory", fixture_open_memory},
 	{"sqlite", fixture_open_sqlite},
+	{"postgres", fixture_open_postgres},
 };
 
 static const struct opener *opener; /* of the group that runs */

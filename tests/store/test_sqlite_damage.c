@@ -346,6 +346,89 @@ static void test_sqlite_waiting_row_of_no_app_is_an_error(void **state)
 	(void)state;
 }
 
+static void see_no_line(void *context, const struct store_app_line *line)
+{
+	(void)line; /* how many is what matters */
+	++*(unsigned *)context;
+}
+
+/* A server's start would refuse these; whoever only looks at the file meets them. */
+static void test_sqlite_app_line_out_of_bounds_is_an_error(void **state)
+{
+	static const char *const rows[] = {
+		"UPDATE apps SET room_count_max = -1",
+		"UPDATE apps SET room_count_max = 1000000001",
+		"UPDATE apps SET thresholds = ''",
+		"UPDATE apps SET thresholds = '101'",
+		"UPDATE apps SET pause = 3",
+		"UPDATE apps SET pause = -1",
+		"UPDATE app_state SET room_count = -1",
+		"UPDATE app_state SET room_count = 1 << 40",
+		"UPDATE app_state SET callback_pending = -1",
+		"UPDATE app_state SET callback_pending = 1 << 40",
+		"UPDATE app_state SET failures = -1",
+		"UPDATE app_state SET failures = 1 << 32",
+		"DELETE FROM app_state",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture *fixture = fixture_new();
+		struct store_reader *reader;
+		struct error err = {0};
+		unsigned seen = 0;
+
+		fixture_open(fixture);
+		fixture_add_app(fixture->store, APP, 3);
+		fixture_close(fixture);
+		assert_int_equal(store_sqlite_look(fixture->path, &reader, &err), 0);
+		assert_int_equal(store_app_line_each(reader, see_no_line, &seen, &err), 0);
+		store_reader_close(&reader);
+		fixture_tamper(fixture, rows[i]);
+		assert_int_equal(store_sqlite_look(fixture->path, &reader, &err), 0);
+		if (store_app_line_each(reader, see_no_line, &seen, &err) != -1)
+			fail_msg("it was read after %s", rows[i]);
+		assert_int_equal(err.class, ERR_INTERNAL);
+		assert_int_equal(seen, 1);
+		store_reader_close(&reader);
+		fixture_free(fixture);
+	}
+	(void)state;
+}
+
+static void test_sqlite_sample_out_of_bounds_is_an_error(void **state)
+{
+	static const char *const rows[] = {
+		"INSERT INTO samples VALUES (1, 60000, -1, 1, 1)",
+		"INSERT INTO samples VALUES (1, 60000, 1, -1, 1)",
+		"INSERT INTO samples VALUES (1, 60000, 1, 1, -1)",
+		"INSERT INTO samples VALUES (1, 60000, 1, 1, 1000000001)",
+		"INSERT INTO samples VALUES (1, -60000, 1, 1, 1)",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fixture *fixture = fixture_new();
+		struct store_sample sample = {.minute_ms = 77};
+		struct error err = {0};
+		size_t count = 99;
+
+		fixture_open(fixture);
+		fixture_add_app(fixture->store, APP, 1);
+		fixture_close(fixture);
+		fixture_tamper(fixture, rows[i]);
+		fixture_open(fixture);
+		assert_int_equal(store_sample_at(fixture->reader, 1, INT64_MAX, &sample, &err), -1);
+		assert_int_equal(err.class, ERR_INTERNAL);
+		assert_int_equal(sample.minute_ms, 77);
+		err.class = ERR_NONE;
+		assert_int_equal(store_sample_list(fixture->reader, 1, -60000, 1, &sample, &count, &err), -1);
+		assert_int_equal(err.class, ERR_INTERNAL);
+		assert_int_equal(count, 99);
+		assert_int_equal(fixture_room_count(fixture, APP), 0); /* the reader goes on */
+		fixture_free(fixture);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +441,8 @@ int main(void)
 		cmocka_unit_test(test_sqlite_pruning_keeps_what_it_does_not_know),
 		cmocka_unit_test(test_sqlite_certificate_out_of_bounds_is_an_error),
 		cmocka_unit_test(test_sqlite_waiting_row_of_no_app_is_an_error),
+		cmocka_unit_test(test_sqlite_app_line_out_of_bounds_is_an_error),
+		cmocka_unit_test(test_sqlite_sample_out_of_bounds_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

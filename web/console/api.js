@@ -79,6 +79,13 @@ export async function call(name, body = {}) {
 	throw refusal(answer, retryAfter);
 }
 
+/* A module that is fetched when it is needed; that it cannot be is the same as no answer. */
+export function lazy(load) {
+	return load().catch(() => {
+		throw unreachable();
+	});
+}
+
 /* Signs in with the admin token. */
 export async function openSession(token) {
 	const { answer, retryAfter } = await post("session_open", { Token: token }, { "Highwater-Csrf": "1" });
@@ -90,9 +97,16 @@ export async function openSession(token) {
 	return answer.Response;
 }
 
+/* The answer that first.js has asked for, the first time; undefined when there was none. */
+function takeFirstSession() {
+	const first = window.highwaterSession;
+	window.highwaterSession = undefined;
+	return first;
+}
+
 /* The session that this browser has, or null. */
 export async function showSession() {
-	const { answer } = await post("session_show", {}, {});
+	const answer = (await takeFirstSession()) ?? (await post("session_show", {}, {})).answer;
 	setReachable(true);
 	if (answer.ErrorCode !== 0) return null;
 	csrf = answer.Response.CsrfToken;

@@ -3,20 +3,10 @@
 import { call } from "./api.js";
 import { confirmDialog } from "./dialog.js";
 import { attemptBox } from "./delivery.js";
-import { callbackState, endpoint, isFinal, shortCommand } from "./format.js";
+import { callbackState, endpoint, isFinal, SENT, commandName } from "./format.js";
 import { certificateCard, secretsCard } from "./app-secrets.js";
 import { badge, button, card, check, el, facts, field, form, notice, replace, when } from "./ui.js";
 
-const SENT = [
-	"Live.CallbackAfterCreateRoomReachingThreshold",
-	"Live.CallbackAfterCreateRoom",
-	"Live.CallbackAfterDestroyRoom",
-	"Live.CallbackAfterUpdateRoomInfo",
-	"Live.CallbackAfterSetMetadata",
-	"Live.CallbackAfterDelMetadata",
-	"Live.CallbackAfterChangeOwner",
-	"Live.CallbackAfterModifyAdmin",
-];
 const NEVER_SENT = [
 	"Live.CallbackAfterMemberStateChanged",
 	"Mic.CallbackAfterSeatInfoChanged",
@@ -36,7 +26,12 @@ const TEST_MS = 500;
 
 function switches(app) {
 	const one = (command) =>
-		check({ label: shortCommand(command), name: command, checked: app.CallbackCommandList.includes(command) });
+		check({
+			label: commandName(command),
+			name: command,
+			checked: app.CallbackCommandList.includes(command),
+			help: commandName(command) === command ? null : command,
+		});
 	const others = NEVER_SENT.some((command) => app.CallbackCommandList.includes(command));
 	return el(
 		"fieldset",
@@ -47,7 +42,7 @@ function switches(app) {
 			"details",
 			{ class: "more", open: others },
 			el("summary", {}, "Others, which this backend never makes"),
-			el("div", { class: "switches" }, NEVER_SENT.map(one)),
+			el("div", { class: "switches switches-even" }, NEVER_SENT.map(one)),
 		),
 	);
 }

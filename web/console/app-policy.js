@@ -2,18 +2,25 @@
 
 import { call } from "./api.js";
 import { MODES, number } from "./format.js";
+import { gauge, updateGauge } from "./gauge.js";
 import { card, check, el, field, form, integer, notice, options, replace } from "./ui.js";
 import { thresholdsOf } from "./app-new.js";
 
-function meaning(form) {
+/* What is typed as maximum and thresholds, or null while it makes no sense. */
+function typed(form) {
 	try {
-		const maximum = integer(form, "maximum", "The maximum", 0, 1000000000, false);
-		const thresholds = thresholdsOf(form.elements.thresholds.value);
-		const at = (one) => Math.ceil((maximum * one) / 100);
-		return thresholds.map((one) => `${one} % is ${number(at(one))} ${at(one) === 1 ? "room" : "rooms"}`).join(", ");
+		return {
+			MaxRoomCount: integer(form, "maximum", "The maximum", 0, 1000000000, false),
+			Thresholds: thresholdsOf(form.elements.thresholds.value),
+		};
 	} catch {
-		return "";
+		return null;
 	}
+}
+
+function meaning({ MaxRoomCount, Thresholds }) {
+	const at = (one) => Math.ceil((MaxRoomCount * one) / 100);
+	return Thresholds.map((one) => `${one} % is ${number(at(one))} ${at(one) === 1 ? "room" : "rooms"}`).join(", ");
 }
 
 function wordsOf(node) {
@@ -30,6 +37,7 @@ function wordsOf(node) {
 
 export async function show(tab) {
 	const { app } = tab;
+	const meter = gauge(app, { tall: true });
 	const said = el("p", { class: "help policy-said", "aria-live": "polite" });
 	const margin = field({
 		label: "Re-arm margin (percentage points)",
@@ -88,11 +96,26 @@ export async function show(tab) {
 		}),
 	);
 	const follow = () => {
-		said.textContent = meaning(node);
+		const words = typed(node);
+		said.textContent = words ? meaning(words) : "";
+		if (words) updateGauge(meter, { ...app, ...words });
 		node.elements.margin.disabled = node.elements.mode.value === "every";
 		node.elements.step.disabled = node.elements.mode.value !== "step";
 	};
-	node.addEventListener("input", follow);
+	for (const type of ["input", "change"]) node.addEventListener(type, follow);
 	follow();
-	replace(tab.body, el("div", { class: "narrow" }, card("Alert policy", node)));
+	tab.onApp(follow);
+	replace(
+		tab.body,
+		el(
+			"div",
+			{ class: "policy-grid" },
+			card("Alert policy", node),
+			card(
+				"How that looks",
+				meter,
+				el("p", { class: "help" }, `With the ${number(app.RoomCount)} rooms of now.`),
+			),
+		),
+	);
 }

@@ -3,7 +3,7 @@
 
 import { call } from "./api.js";
 import { confirmDialog, openDialog } from "./dialog.js";
-import { number } from "./format.js";
+import { moment, number } from "./format.js";
 import { listen } from "./live.js";
 import {
 	badge,
@@ -32,10 +32,11 @@ const ORDERS = [
 
 // ---- dialogs ----
 
+/* Accounts as text; of those that are muted or banned until when, and why. */
 function names(list) {
-	if (typeof list === "number") return number(list);
 	if (!list?.length) return el("span", { class: "faint" }, "none");
-	return list.map((one) => (typeof one === "string" ? one : (one.UserId ?? JSON.stringify(one)))).join(", ");
+	const text = ({ UserId, Until, Reason }) => `${UserId} until ${moment(Until)}${Reason ? ` (${Reason})` : ""}`;
+	return list.map((one) => (typeof one === "string" ? one : text(one))).join(", ");
 }
 
 function infoOf(info) {
@@ -53,6 +54,7 @@ function roomFacts(room) {
 			["Made", when(room.CreateTime)],
 			["Visible", room.Visible ? "yes" : "no"],
 			["Admins", names(room.Admins)],
+			["Robots", names(room.Robots)],
 			["Banned", names(room.Banned)],
 			["Muted", names(room.Muted)],
 		]),

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { openDelivery, replay } from "./delivery.js";
-import { callbackState, isFinal, number, shortCommand } from "./format.js";
+import { callbackState, isFinal, number, commandName } from "./format.js";
 import { listen } from "./live.js";
 import {
 	badge,
@@ -22,6 +22,7 @@ import {
 	when,
 } from "./ui.js";
 
+const ALERT = "Live.CallbackAfterCreateRoomReachingThreshold"; // one without a threshold is a test
 const COUNT = 50;
 const RELOAD_MS = 700;
 const EMPTY_PAGES_MAX = 5;
@@ -46,10 +47,9 @@ function outcome(row) {
 }
 
 function command(row) {
-	return [
-		shortCommand(row.CallbackCommand),
-		row.Threshold ? [" ", badge({ text: `${row.Threshold} %`, tone: "warn" })] : null,
-	];
+	const name = el("span", { title: row.CallbackCommand }, commandName(row.CallbackCommand));
+	if (row.Threshold) return [name, " ", badge({ text: `${row.Threshold} %`, tone: "warn" })];
+	return row.CallbackCommand === ALERT ? [name, " ", badge({ text: "test", tone: "muted" })] : name;
 }
 
 export class Deliveries {
@@ -166,7 +166,7 @@ export class Deliveries {
 		const columns = [
 			"Event",
 			"App",
-			"Callback",
+			{ text: "Callback", class: "cell-command" },
 			"State",
 			{ text: "Attempts", class: "num" },
 			{ text: "Last attempt", class: "wrap" },

@@ -85,7 +85,12 @@ function body(found) {
 						? `, replayed ${found.Replays === 1 ? "once" : `${number(found.Replays)} times`}`
 						: ""),
 			],
-			found.DueTime ? ["Next attempt", when(found.DueTime)] : null,
+			found.DueTime
+				? [
+						"Next attempt",
+						found.DueTime > Date.now() ? when(found.DueTime) : "as soon as its endpoint takes one",
+					]
+				: null,
 		]),
 		el("h3", {}, "Body of the request"),
 		el("pre", { class: "code-box", tabIndex: 0, "aria-label": "Packet" }, JSON.stringify(found.Body, null, 2)),

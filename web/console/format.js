@@ -80,8 +80,22 @@ export function callbackState(state) {
 
 export const isFinal = (state) => state === "delivered" || state === "superseded" || state === "failed";
 
-/* The part of a callback command that tells it from others. */
-export const shortCommand = (command) => command.replace(/^\w+\.Callback/, "");
+const COMMANDS = {
+	"Live.CallbackAfterCreateRoomReachingThreshold": "Creating room reaches the threshold",
+	"Live.CallbackAfterCreateRoom": "Room created",
+	"Live.CallbackAfterDestroyRoom": "Room destroyed",
+	"Live.CallbackAfterUpdateRoomInfo": "Room information changed",
+	"Live.CallbackAfterSetMetadata": "Metadata set",
+	"Live.CallbackAfterDelMetadata": "Metadata deleted",
+	"Live.CallbackAfterChangeOwner": "Owner changed",
+	"Live.CallbackAfterModifyAdmin": "Room admins changed",
+};
+
+/* The callback commands that this backend sends. */
+export const SENT = Object.keys(COMMANDS);
+
+/* A callback command for people; one that has no name is called what it is. */
+export const commandName = (command) => COMMANDS[command] ?? command;
 
 export const MODES = {
 	every: "Every creation at or above a threshold",

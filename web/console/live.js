@@ -6,13 +6,16 @@ import { showSession } from "./api.js";
 
 const POLL_MS = 4000;
 const AGAIN_MS = 15000;
+const HIDDEN_MS = 10000;
 const TYPES = ["app", "config", "callbacks", "lost"];
 
 const listeners = new Map(TYPES.map((type) => [type, new Set()]));
 let source = null;
 let pollTimer = 0;
 let againTimer = 0;
+let hiddenTimer = 0;
 let broken = false;
+let started = false;
 let onState = () => {};
 
 /* Calls `heard(data)` for each event of that type, until the function that is given back is called. */
@@ -64,13 +67,38 @@ async function onError() {
 export function startLive(state) {
 	stopLive();
 	onState = state;
+	started = true;
 	connect();
 }
 
 export function stopLive() {
+	started = false;
+	rest();
+	broken = false;
+}
+
+function rest() {
 	clearTimeout(againTimer);
+	clearTimeout(hiddenTimer);
 	poll(false);
 	source?.close();
 	source = null;
-	broken = false;
 }
+
+/* Browsers have six connections to one origin, for all tabs together: a tab that nobody sees gives its own back. */
+document.addEventListener("visibilitychange", () => {
+	clearTimeout(hiddenTimer);
+	if (!started) return;
+	if (document.hidden) {
+		hiddenTimer = setTimeout(rest, HIDDEN_MS);
+	} else if (!source) {
+		broken = true;
+		connect();
+	}
+});
+window.addEventListener("pagehide", rest);
+window.addEventListener("pageshow", (event) => {
+	if (!event.persisted || !started) return;
+	broken = true;
+	connect();
+});

@@ -1,7 +1,7 @@
 /* The console's frame: who is signed in, which page the address names, and what stands around pages. A page is a module
  * with show(page); page has: root (where it draws), parts and query (of the address), onLeave(f), and alive(). */
 
-import { backend, closeSession, showSession } from "./api.js";
+import { backend, closeSession, lazy, showSession } from "./api.js";
 import { startLive, stopLive } from "./live.js";
 import { announce, failed, loading, noticeError, replace } from "./ui.js";
 import * as signIn from "./page-signin.js";
@@ -14,13 +14,17 @@ const PAGES = {
 	audit: { title: "Audit", load: () => import("./page-audit.js") },
 	settings: { title: "Settings", load: () => import("./page-settings.js") },
 };
+const OTHERS_MS = 2000;
+const LOADING_MS = 300; // what is faster needs no word
 const LIVE_WORDS = { live: "Live", reconnecting: "Reconnecting", polling: "Every 4 s" };
 
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let signedIn = false;
 let current = null;
+let fetched = false;
 let lastPath = "";
+let hasFailed = false; // the page that is shown could not be loaded
 
 function leave() {
 	for (const left of current?.left ?? []) left();
@@ -66,7 +70,8 @@ async function route() {
 	markSection(known.section ?? name);
 	const page = enter(parts.slice(1), query);
 	try {
-		const module = await known.load();
+		hasFailed = false;
+		const module = await lazy(known.load);
 		if (!page.alive()) return;
 		if (moved) {
 			window.scrollTo(0, 0);
@@ -75,9 +80,24 @@ async function route() {
 		}
 		await module.show(page);
 		performance.mark("console-shown");
+		fetchOthers();
 	} catch (error) {
-		if (page.alive() && error.kind !== "ended") replace(main, failed(error, route));
+		if (!page.alive() || error.kind === "ended") return;
+		hasFailed = true;
+		replace(
+			main,
+			failed(error, () => location.reload()),
+		);
 	}
+}
+
+/* The other pages are fetched when there is time, so that they are there also when the backend is not. */
+function fetchOthers() {
+	if (fetched) return;
+	fetched = true;
+	setTimeout(async () => {
+		for (const one of Object.values(PAGES)) (await one.load().catch(() => ({}))).fetchTabs?.();
+	}, OTHERS_MS);
 }
 
 function showSignIn(text) {
@@ -107,12 +127,14 @@ function begin() {
 
 async function boot() {
 	window.highwaterTheme();
-	replace(main, loading());
+	const waiting = setTimeout(() => replace(main, loading()), LOADING_MS);
 	try {
 		const session = await showSession();
+		clearTimeout(waiting);
 		if (session) begin();
 		else showSignIn("");
 	} catch (error) {
+		clearTimeout(waiting);
 		replace(main, failed(error, boot));
 		setTimeout(() => !signedIn && boot(), 3000);
 	}
@@ -125,6 +147,7 @@ backend.addEventListener("unreachable", () => {
 });
 backend.addEventListener("reachable", () => {
 	banner.hidden = true;
+	if (hasFailed && signedIn) route();
 });
 document.getElementById("sign-out").addEventListener("click", async () => {
 	try {

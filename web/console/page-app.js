@@ -1,7 +1,7 @@
 /* One app: what all its tabs have in common. Each tab is a module with show(tab); tab has all of the page, and: app (as
  * app_show gives it, kept up to date by events), body (where it draws), reload() and onApp(f). */
 
-import { call } from "./api.js";
+import { call, lazy } from "./api.js";
 import { endpoint } from "./format.js";
 import { listen } from "./live.js";
 import { announce, badge, el, empty, failed, loading, replace } from "./ui.js";
@@ -15,6 +15,9 @@ const TABS = [
 	["access", "Keys and admins", () => import("./app-access.js")],
 ];
 const RELOAD_MS = 1000;
+
+/* So that they are there also when the backend is not. */
+export const fetchTabs = () => TABS.forEach(([, , load]) => load().catch(() => {}));
 
 function take(app, event) {
 	const before = app.AlertLevel;
@@ -50,7 +53,7 @@ export async function show(page) {
 		}
 		return;
 	}
-	const module = await load();
+	const module = await lazy(load);
 	if (!page.alive()) return;
 
 	const heard = new Set();

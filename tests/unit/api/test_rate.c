@@ -457,10 +457,28 @@ static void test_free_accepts_null(void **state)
 	rate_free(&rate);
 }
 
+static void test_other_limits_hold_from_then_on(void **state)
+{
+	struct rate *rate = rate_with((struct rate_limits){.api = 5});
+	const struct rate_limits more = {.api = 10, .app = 12};
+	const struct rate_limits none = {0};
+
+	(void)state;
+	assert_int_equal(admitted(rate, APP, 0, RATE_API, START, HW_API_BUSY), 5);
+	rate_set_limits(rate, &more);
+	assert_int_equal(admitted(rate, APP, 1, RATE_API, START, HW_API_BUSY), 10);
+	assert_int_equal(admitted(rate, APP, 2, RATE_API, START, HW_APP_BUSY), 2);
+	rate_set_limits(rate, &none);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(rate_admit(rate, APP, 0, RATE_API, START), HW_OK);
+	rate_free(&rate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_admits_exactly_as_many),
+		cmocka_unit_test(test_other_limits_hold_from_then_on),
 		cmocka_unit_test(test_bucket_is_full_at_the_clocks_first_moment),
 		cmocka_unit_test(test_calls_at_the_pace_all_pass),
 		cmocka_unit_test(test_refused_calls_do_not_put_off_the_next),

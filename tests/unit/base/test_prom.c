@@ -73,12 +73,55 @@ static void test_prom_histogram_is_cumulative(void **state)
 	buf_fini(&out);
 }
 
+static void test_prom_histogram_of_counts_is_in_plain_numbers(void **state)
+{
+	static const int64_t bounds[] = {1, 512};
+	static const uint64_t buckets[] = {3, 4, 0};
+	const struct prom_histogram histogram = {bounds, buckets, 2, 1200};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	prom_histogram_counts(&out, "a", &histogram);
+	expect(&out, "a_bucket{le=\"1\"} 3\na_bucket{le=\"512\"} 7\na_bucket{le=\"+Inf\"} 7\na_sum 1200\na_count 7\n");
+	buf_fini(&out);
+}
+
+static void test_prom_bucket_includes_its_bound(void **state)
+{
+	static const int64_t bounds[] = {10, 20};
+
+	(void)state;
+	assert_int_equal(prom_bucket(bounds, 2, -5), 0);
+	assert_int_equal(prom_bucket(bounds, 2, 10), 0);
+	assert_int_equal(prom_bucket(bounds, 2, 11), 1);
+	assert_int_equal(prom_bucket(bounds, 2, 20), 1);
+	assert_int_equal(prom_bucket(bounds, 2, INT64_MAX), 2);
+}
+
+static void test_prom_short_forms(void **state)
+{
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	prom_gauge(&out, "a", "Some.", 5);
+	prom_counter(&out, "b_total", "All.", 6);
+	prom_word(&out, "b_total", "by", "me", 7);
+	expect(&out, "# HELP a Some.\n# TYPE a gauge\na 5\n# HELP b_total All.\n# TYPE b_total counter\nb_total 6\n"
+		     "b_total{by=\"me\"} 7\n");
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prom_samples),
 		cmocka_unit_test(test_prom_fractions_are_exact),
 		cmocka_unit_test(test_prom_histogram_is_cumulative),
+		cmocka_unit_test(test_prom_histogram_of_counts_is_in_plain_numbers),
+		cmocka_unit_test(test_prom_bucket_includes_its_bound),
+		cmocka_unit_test(test_prom_short_forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,11 +25,11 @@ static const struct setting rows[] = {
 	{"http.listen", SETTING_TEXT, offsetof(struct options, listen), "127.0.0.1:80", 0, 30, "Where to listen.",
 	 false},
 	{"http.tls", SETTING_BOOL, offsetof(struct options, tls), "off", 0, 0, "Whether to speak TLS.", false},
-	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many.", false},
+	{"a.b_count", SETTING_COUNT, offsetof(struct options, count), "5", 1, 100, "How many.", true},
 	{"a.wait", SETTING_DURATION, offsetof(struct options, wait_ms), "2s", 10, 86400000, "How long.", false},
 	{"a.size", SETTING_SIZE, offsetof(struct options, size_bytes), "64KiB", 1, 1024 * 1024 * KIB, "How large.",
 	 false},
-	{"a.hook", SETTING_HIDDEN, offsetof(struct options, hook), "", 0, 30, "Where to post.", false},
+	{"a.hook", SETTING_HIDDEN, offsetof(struct options, hook), "", 0, 30, "Where to post.", true},
 };
 
 struct fixture {
@@ -65,13 +65,18 @@ static int teardown(void **state)
 	return fixture->options.listen != NULL || fixture->options.hook != NULL;
 }
 
-static int from_bytes(struct fixture *fixture, struct str text, struct error *err)
+static void write_bytes(struct fixture *fixture, struct str text)
 {
 	FILE *file = fopen(fixture->path, "we");
 
 	assert_non_null(file);
 	assert_int_equal(fwrite(text.ptr, 1, text.len, file), text.len);
 	assert_int_equal(fclose(file), 0);
+}
+
+static int from_bytes(struct fixture *fixture, struct str text, struct error *err)
+{
+	write_bytes(fixture, text);
 	return settings_read_file(&fixture->settings, fixture->path, err);
 }
 
@@ -476,15 +481,59 @@ static void test_settings_help_shows_every_row(void **state)
 	settings_help(rows, ARRAY_LEN(rows), &out);
 	assert_non_null(strstr(buf_c(&out), "  --http-listen TEXT\n      Where to listen. Default 127.0.0.1:80.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --http-tls BOOL\n      Whether to speak TLS. Default off.\n"));
-	assert_non_null(strstr(buf_c(&out), "  --a-b-count N\n      How many. Default 5; 1 to 100.\n"));
+	assert_non_null(strstr(buf_c(&out), "  --a-b-count N\n      How many. Can be reloaded. Default 5; 1 to 100.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-wait DURATION\n      How long. Default 2s; 10ms to 1d.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-size SIZE\n      How large. Default 64KiB; 1B to 1GiB.\n"));
-	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post.\n"));
+	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post. Can be reloaded.\n"));
 	assert_true(buf_ok(&out));
 	buf_fini(&out);
 }
 
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+static void test_settings_reload_takes_what_reloads_only(void **state)
+{
+	struct fixture *fixture = *state;
+	struct options options = {0};
+	struct settings fresh;
+	struct error err;
+	static const enum settings_change changes[] = {SETTINGS_RESTART, SETTINGS_SAME, SETTINGS_RELOADS,
+						       SETTINGS_SAME,	 SETTINGS_SAME, SETTINGS_RELOADS};
+	struct buf value;
+
+	settings_init(&fresh, rows, ARRAY_LEN(rows), &options);
+	write_bytes(fixture, STR("http.listen = 1.2.3.4:5\na.b_count = 9\na.hook = http://new\n"));
+	assert_int_equal(settings_read_file(&fresh, fixture->path, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		assert_int_equal(settings_compare(&fixture->settings, &fresh, i), changes[i]);
+	settings_adopt(&fixture->settings, &fresh);
+	assert_string_equal(fixture->options.listen, "127.0.0.1:80");
+	assert_int_equal(fixture->options.count, 9);
+	assert_string_equal(fixture->options.hook, "http://new");
+	assert_string_equal(options.hook, ""); /* the old one, which is freed with it */
+	assert_string_equal(settings_source_word(&fixture->settings, 0), "default");
+	assert_string_equal(settings_source_word(&fixture->settings, 2), "file");
+	settings_fini(&fresh);
+	buf_init(&value, 64);
+	settings_append_value(&fixture->settings, 2, &value);
+	assert_string_equal(buf_c(&value), "9");
+	buf_fini(&value);
+}
+
+static void test_settings_help_says_what_can_be_reloaded(void **state)
+{
+	struct fixture *fixture = *state;
+	struct buf text;
+
+	buf_init(&text, 65536);
+	settings_dump(&fixture->settings, &text);
+	assert_non_null(strstr(buf_c(&text), "# How many. Can be reloaded.\n"));
+	assert_non_null(strstr(buf_c(&text), "# How long.\n"));
+	buf_reset(&text);
+	settings_help(rows, ARRAY_LEN(rows), &text);
+	assert_non_null(strstr(buf_c(&text), "How many. Can be reloaded. Default 5"));
+	buf_fini(&text);
+}
 
 int main(void)
 {
@@ -508,6 +557,8 @@ int main(void)
 		WITH_FIXTURE(test_settings_dump_tells_every_source_and_loads_again),
 		WITH_FIXTURE(test_settings_hidden_value_is_never_shown),
 		WITH_FIXTURE(test_settings_help_shows_every_row),
+		WITH_FIXTURE(test_settings_reload_takes_what_reloads_only),
+		WITH_FIXTURE(test_settings_help_says_what_can_be_reloaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

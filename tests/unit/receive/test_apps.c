@@ -61,6 +61,9 @@ static void test_apps_that_are_wrong_are_named_without_secrets(void **state)
 		 "TokenList[4]: more than 4"},
 		{"{\"AppList\":[{\"SdkAppid\":7,\"KeyList\":[\"secret\"]}]}", "KeyList[0]: a key must begin with"},
 		{"{\"AppList\":[{\"SdkAppid\":7,\"SdkAppid\":8}]}", "duplicate"},
+		{"{\"AppList\":[{\"SdkAppid\":7,\"TokenList\":[\"the secret\"\"",
+		 "not valid JSON at line 1, column 52"},
+		{"{\"AppList\":[{\"SdkAppid\":7,\"TokenList\":[secret]}]}", "not valid JSON at line 1, column"},
 	};
 	uint32_t sdkappids[HW_RECEIVER_APPS_MAX];
 	struct error err;

@@ -247,6 +247,21 @@ static void test_firing_of_a_clock_that_was_ahead_holds_no_count(void **state)
 	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=430");
 }
 
+/* What came while the clock was a day ahead does not fire for a day. */
+static void test_firing_ends_in_time_after_a_step_back(void **state)
+{
+	struct firing_fixture *fixture = *state;
+
+	take_alert(fixture, 1, 70, 450, 500);
+	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=450");
+	fixture->now_ms -= INT64_C(86400000);
+	assert_string_equal(say(fixture), "RoomsReachingThreshold 1/70/450/500=450");
+	assert_true(says(fixture, "\"endsAt\":\"2023-11-13T22:14:20.000Z\""));
+	fixture->now_ms += 60000;
+	assert_string_equal(say(fixture), "");
+	assert_int_equal(fixture->table.count, 0);
+}
+
 static void test_firing_other_callbacks_and_rubbish_change_nothing(void **state)
 {
 	struct firing_fixture *fixture = *state;
@@ -333,6 +348,7 @@ int main(void)
 		WITH_TABLE(test_firing_silence_has_no_end_until_callbacks_come),
 		WITH_TABLE(test_firing_old_events_change_no_count),
 		WITH_TABLE(test_firing_of_a_clock_that_was_ahead_holds_no_count),
+		WITH_TABLE(test_firing_ends_in_time_after_a_step_back),
 		WITH_TABLE(test_firing_other_callbacks_and_rubbish_change_nothing),
 		WITH_TABLE(test_firing_is_bounded),
 		WITH_TABLE(test_firing_survives_a_restart),

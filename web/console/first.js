@@ -1,7 +1,15 @@
-/* Light or dark, before anything is painted: what the switch was set to, else what the system prefers. A classic script, so
- * that no page flashes in the wrong colours. Other scripts hear of a change by the event "themechange" of document. */
+/* What comes before anything is painted, and so is a classic script.
+ *
+ * The backend is asked who is signed in while everything else is still being fetched; api.js takes the answer.
+ *
+ * Light or dark: what the switch was set to, else what the system prefers. Other scripts hear of a change by the event
+ * "themechange" of document. */
 (function () {
 	"use strict";
+	const request = { method: "POST", body: "{}", cache: "no-store" };
+	window.highwaterSession = fetch("/manage/v1/session_show", request)
+		.then((response) => response.json())
+		.catch(() => undefined); // api.js asks again
 	const KEY = "highwater-theme";
 	const dark = window.matchMedia("(prefers-color-scheme: dark)");
 

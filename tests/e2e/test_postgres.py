@@ -1,0 +1,246 @@
+"""Everything in PostgreSQL: a real server, private and on a socket, that is also stopped and killed under load."""
+
+import pathlib
+import subprocess
+import threading
+import time
+
+import pytest
+
+import wire
+from conftest import Backend, postgres_schema, run, sql
+
+SDKAPPID = 1400000001
+SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "private-postgres"
+
+
+class Server:
+    """A PostgreSQL server of this test."""
+
+    def __init__(self, folder):
+        self.note = folder / "url"
+        subprocess.run([SCRIPT, "start", self.note], check=True, timeout=120)
+        self.url = self.note.read_text().strip()
+
+    def control(self, *arguments):
+        subprocess.run([SCRIPT, "control", self.note, *arguments], check=True, timeout=60, capture_output=True)
+
+    def kill(self):
+        """As a power cut of that machine: no shutdown, the next start recovers."""
+        self.control("stop", "--mode=immediate")
+
+    def start(self):
+        self.control("start", "--wait")
+
+    def end(self):
+        subprocess.run([SCRIPT, "stop", self.note], check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def make_node(server, tmp_path):
+    """A backend in a schema of its own, or in that of another one."""
+    nodes = []
+
+    def make(url=None, *arguments, name="node", start=True):
+        node = Backend(tmp_path / name, *arguments)
+        node.environment["HIGHWATER_STORE_URL"] = url or postgres_schema(server.url)
+        nodes.append(node)
+        return node.start() if start else node
+
+    yield make
+    for node in nodes:
+        if node.child and node.child.poll() is None:
+            node.stop()
+        node.check_log()
+
+
+def database(node):
+    return node.environment["HIGHWATER_STORE_URL"]
+
+
+@pytest.mark.smoke
+def test_an_alert_and_all_else_is_there_after_kill_and_restart(make_node, receiver):
+    node = make_node()
+    app = node.app(SDKAPPID, callback=receiver.url, token="a token", MaxRoomCount=10)
+    for number in range(10):
+        app.create_as(f"r{number}", "alice", "iOS").ok()
+    app.create("one-more").refused(100013)
+    assert [call["body"]["CurRoomCount"] for call in receiver.wait_for(4)] == [7, 8, 9, 10]
+    node.wait_deliveries(lambda rows: [row["State"] for row in rows] == ["delivered"] * 4)
+    app = node.restart(app, kill=True)
+    assert node.show(SDKAPPID)["RoomCount"] == 10 and app.info("r3")["RoomId"] == "r3"
+    app.create("one-more").refused(100013)
+    app.destroy("r0").ok()
+    app.create("one-more").ok()
+    assert receiver.wait_for(5)[4]["body"]["CurRoomCount"] == 10
+    assert not list(node.data.glob("highwater.db*"))
+
+
+def test_the_quota_is_exact_however_many_come_at_once(make_node):
+    node = make_node()
+    app = node.app(SDKAPPID, MaxRoomCount=50)
+    answers = []
+
+    def create(worker):
+        client = node.client()
+        mine = app.over(client)
+        answers.extend(mine.create(f"w{worker}-{number}").code for number in range(10))
+        client.close()
+
+    workers = [threading.Thread(target=create, args=(worker,)) for worker in range(12)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(set(answers)) == [0, 100013] and answers.count(0) == 50
+    assert sql(database(node), "SELECT count(*) FROM rooms") == "50"
+
+
+def test_a_second_process_is_refused_and_comes_in_when_the_first_has_gone(make_node):
+    first = make_node()
+    second = make_node(database(first), name="second", start=False)
+    result = run("serve", "--data-dir", str(second.data), "--http-listen", "127.0.0.1:0", env=second.environment)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.strip() == "highwater serve: store: another highwater process uses this database"
+    first.app(SDKAPPID)
+    first.kill()
+    deadline = time.monotonic() + 10
+    while sql(database(first), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "0":
+        assert time.monotonic() < deadline
+    second.start()
+    assert second.show(SDKAPPID)["SdkAppid"] == SDKAPPID
+
+
+def test_while_the_database_is_down_changes_are_refused_and_then_it_goes_on(make_node, server):
+    node = make_node()
+    app = node.app(SDKAPPID, MaxRoomCount=100)
+    app.create("before").ok()
+    server.kill()
+    began = time.monotonic()
+    answer = app.create("during")
+    answer.refused(100001)
+    assert time.monotonic() - began < 5
+    app.rest("get_room_info", {"RoomId": "before"}).refused(100001)
+    assert node.child.poll() is None
+    server.start()
+    deadline = time.monotonic() + 10
+    while app.create("after").code != 0:
+        assert time.monotonic() < deadline
+    assert app.info("before")["RoomId"] == "before"
+    assert node.show(SDKAPPID)["RoomCount"] == int(sql(database(node), "SELECT count(*) FROM rooms")) == 2
+    assert "batch_failed class=io" in node.log()
+
+
+def test_a_database_killed_under_load_loses_nothing_that_was_acknowledged(make_node, server):
+    node = make_node()
+    app = node.app(SDKAPPID, MaxRoomCount=1000000)
+    over = threading.Event()
+    acknowledged, answers, lock = set(), {}, threading.Lock()
+
+    def create(worker):
+        client = node.client()
+        mine = app.over(client)
+        number = 0
+        while not over.is_set():
+            number += 1
+            code = mine.create(f"w{worker}-{number}").code
+            with lock:
+                answers[code] = answers.get(code, 0) + 1
+                if code == 0:
+                    acknowledged.add(f"w{worker}-{number}")
+            if code:
+                time.sleep(0.01)
+        client.close()
+
+    workers = [threading.Thread(target=create, args=(worker,)) for worker in range(6)]
+    for worker in workers:
+        worker.start()
+    for _ in range(4):
+        wanted = len(acknowledged) + 100
+        deadline = time.monotonic() + 30
+        while len(acknowledged) < wanted:
+            assert time.monotonic() < deadline, answers
+            time.sleep(0.01)
+        server.kill()
+        server.start()
+    over.set()
+    for worker in workers:
+        worker.join()
+    assert set(answers) <= {0, 100001} and node.child.poll() is None
+    rooms = set(sql(database(node), "SELECT room_id FROM rooms").splitlines())
+    assert acknowledged <= rooms, f"lost {sorted(acknowledged - rooms)[:3]}"
+    assert rooms == acknowledged, f"refused, and there: {sorted(rooms - acknowledged)[:3]}"
+    assert node.show(SDKAPPID)["RoomCount"] == len(rooms)
+
+
+def test_a_database_that_hangs_costs_one_time_limit(make_node, server):
+    node = make_node(None, "--store-timeout", "2s")
+    app = node.app(SDKAPPID, MaxRoomCount=10)
+    app.create("before").ok()
+    blocker = subprocess.Popen(
+        ["psql", "--no-psqlrc", "--quiet", database(node)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    blocker.stdin.write("BEGIN; SELECT * FROM app_state FOR UPDATE; SELECT 1;\n")
+    blocker.stdin.flush()
+    deadline = time.monotonic() + 10
+    while sql(database(node), "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") == "0":
+        assert time.monotonic() < deadline
+    began = time.monotonic()
+    app.create("during").refused(100001)
+    assert 1 < time.monotonic() - began < 6
+    blocker.stdin.close()
+    blocker.wait(10)
+    app.create("after").ok()
+    assert node.show(SDKAPPID)["RoomCount"] == 2
+
+
+def test_commits_are_durable_whatever_the_server_defaults_to(make_node, server):
+    name = f"lazy{time.monotonic_ns()}"
+    sql(server.url, f"CREATE DATABASE {name}")
+    sql(server.url, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    url = server.url.replace("/postgres?", f"/{name}?")
+    node = make_node(url)
+    node.app(SDKAPPID).create("r").ok()
+    before = sql(url, "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()")
+    assert before == "t", "a commit was answered that is not on disk"
+
+
+def test_a_newer_schema_is_refused(make_node):
+    node = make_node()
+    node.stop()
+    sql(database(node), "UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    for arguments in ((), ("--check",)):
+        result = run("serve", *arguments, "--data-dir", str(node.data), "--http-listen", "127.0.0.1:0", env=node.environment)
+        assert result.returncode == 2, result.stderr
+        assert "its schema version 99 is newer than this program's 1: use a newer highwater" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("url, says, code", [
+    ("postgresql://a:hunter2secret@127.0.0.1:1/x", "connecting", 3),
+    ("postgresql://hunter2secret@[::1", "the PostgreSQL URL cannot be read", 2),
+    ("hunter2secret", "the PostgreSQL URL cannot be read", 2),
+    ("postgresql://a:hunter2secret@/x?host=/nowhere", "connecting", 3),
+])
+def test_a_wrong_url_is_told_without_what_it_holds(tmp_path, url, says, code):
+    for arguments in ((), ("--check",)):
+        result = run("serve", *arguments, "--data-dir", str(tmp_path / "data"), "--http-listen", "127.0.0.1:0",
+                     env={"HIGHWATER_STORE_URL": url})
+        text = result.stdout + result.stderr
+        assert says in text and "hunter2secret" not in text
+        assert result.returncode == code, text
+
+
+def test_the_url_is_shown_nowhere(make_node, server):
+    node = make_node()
+    node.app(SDKAPPID)
+    shown = node.manage("server_show", {}).ok().response
+    assert shown["Store"] == "postgresql"
+    assert [row["Value"] for row in shown["Settings"] if row["Name"] == "store.url"] == ["hidden"]
+    dump = run("serve", "--dump", env={"HIGHWATER_STORE_URL": "postgresql://a:hunter2secret@b/c"})
+    assert dump.returncode == 0 and "hunter2secret" not in dump.stdout and "store.url" in dump.stdout
