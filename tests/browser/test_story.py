@@ -151,8 +151,8 @@ def test_story(console, make_app_backend, users):
     before = receive.events()[-1]["Times"]
     console.press("Details of callback 3 of app 1400000001")
     console.see("Attempt 2", "dialog")
-    path = f"POST http://127.0.0.1:{receive.port}/callback?SdkAppid={SDKAPPID}&CallbackCommand=Live.Callback{ALERT_WORD}&contenttype=json"
-    console.see(path, "dialog pre")
+    query = f"SdkAppid={SDKAPPID}&CallbackCommand=Live.Callback{ALERT_WORD}&contenttype=json"
+    console.see(f"POST http://127.0.0.1:{receive.port}/callback?{query}", "dialog pre")
     console.see('"CurRoomCount": 8', "dialog pre")
     console.press("Replay")
     wire.wait(lambda: receive.events()[-1]["Times"] == before + 1, what="the replay at the receiver")
