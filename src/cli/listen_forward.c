@@ -93,7 +93,7 @@ static struct forward_item *forward_copy(const struct listen_forward *forward, c
 	forward_add_number(item, "Highwater-Attempt", row->attempt);
 	forward_add_number(item, "Highwater-Sequence", row->sequence);
 	forward_add_number(item, "Highwater-Threshold", row->threshold);
-	forward_add_number(item, "Highwater-Replay", row->replay);
+	forward_add_number(item, "Highwater-Replay", seen->replay);
 	if (row->is_test)
 		forward_add_header(item, "Highwater-Test", STR("1"));
 	buf_append_str(&item->body, row->body);

@@ -217,8 +217,8 @@ static void show_append_marks(const struct receive_seen *seen, struct buf *out)
 		buf_printf(out, "  #%" PRId64, row->sequence);
 	if (row->attempt > 1)
 		buf_printf(out, "  attempt %" PRId64, row->attempt);
-	if (row->replay >= 0)
-		buf_printf(out, "  replay %" PRId64, row->replay);
+	if (seen->replay >= 0)
+		buf_printf(out, "  replay %" PRId64, seen->replay);
 	if (!seen->is_new)
 		buf_printf(out, "  known, came %" PRIu64 " times", row->times);
 }

@@ -387,12 +387,38 @@ static int records_gaps(const struct cli_line *line)
 
 /* ---- resolve ---- */
 
+/* Does the record know the app? A note about another one, by a typing mistake, would resolve nothing. */
+static int records_knows(const char *path, uint32_t sdkappid, bool *known_out, struct error *err)
+{
+	struct record_reader *reader = NULL;
+	struct record_app *apps = NULL;
+	struct arena arena;
+	size_t count = 0;
+	int result;
+
+	if (record_reader_open(path, &reader, err))
+		return -1;
+	arena_init(&arena, 65536);
+	result = record_read_apps(reader, &arena, &apps, &count, err);
+	*known_out = false;
+	for (size_t i = 0; i < count && result == 0; i++)
+		*known_out = *known_out || apps[i].sdkappid == sdkappid;
+	arena_fini(&arena);
+	record_reader_close(&reader);
+	return result;
+}
+
 static int records_resolve(const struct cli_line *line)
 {
 	uint32_t sdkappid = (uint32_t)options_get(line, OPTION_APP)->number;
 	const struct option_value *threshold = options_get(line, OPTION_THRESHOLD);
 	struct error err;
+	bool known;
 
+	if (records_knows(records_path(line), sdkappid, &known, &err))
+		return records_fail(line, &err);
+	if (!known)
+		return cli_fail(line, CLI_REFUSED, "the record has nothing of app %" PRIu32, sdkappid);
 	if (record_note_add(records_path(line), sdkappid, threshold->set ? (unsigned)threshold->number : 0,
 			    clock_wall_ms(), &err))
 		return records_fail(line, &err);

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define USERSIG_TEXT_BYTES_MAX 8192 /* more than any has that is valid */
 #define USERSIG_SHOWN_MAX_S INT64_C(253402300799)
 
 /* Reads the key; the caller wipes it in any case. Returns CLI_DONE or the exit code. */
@@ -63,9 +64,24 @@ static void usersig_print_facts(const struct hw_usersig_facts *facts, int64_t no
 		     left_s / 3600 % 24, left_s / 60 % 60, end_s >= now_s ? "" : " ago");
 }
 
-static int usersig_verify(const struct cli_line *line)
+/* The argument, or standard input for "-": a UserSig is a secret while it is valid, and arguments can be read by others.
+ * The caller wipes it in any case. Returns CLI_DONE or the exit code. */
+static int usersig_read(const struct cli_line *line, struct buf *usersig)
 {
-	const char *usersig = line->arguments[0];
+	struct error err;
+
+	buf_init(usersig, USERSIG_TEXT_BYTES_MAX + 1024);
+	if (strcmp(line->arguments[0], "-") != 0)
+		buf_append_str(usersig, str_slice(str_c(line->arguments[0]), 0, USERSIG_TEXT_BYTES_MAX));
+	else if (strcmp(options_get(line, OPTION_KEY_FILE)->text, "-") == 0)
+		return cli_fail(line, CLI_USAGE, "the UserSig and --key-file cannot both be read from standard input");
+	else if (files_read_secret("-", USERSIG_TEXT_BYTES_MAX, usersig, &err))
+		return cli_fail(line, CLI_IO, "%s", err.text);
+	return CLI_DONE;
+}
+
+static int usersig_verify_text(const struct cli_line *line, struct str usersig)
+{
 	int64_t now_s = clock_wall_ms() / 1000;
 	struct hw_usersig_facts facts;
 	struct buf key;
@@ -76,7 +92,7 @@ static int usersig_verify(const struct cli_line *line)
 		files_wipe(&key);
 		return exit;
 	}
-	code = hw_usersig_verify(usersig, strlen(usersig), (uint32_t)options_get(line, OPTION_APP)->number,
+	code = hw_usersig_verify(usersig.ptr, usersig.len, (uint32_t)options_get(line, OPTION_APP)->number,
 				 options_get(line, OPTION_IDENTIFIER)->text, buf_c(&key), key.len, now_s, &facts);
 	files_wipe(&key);
 	if (code == HW_OK || code == HW_SIG_EXPIRED)
@@ -84,6 +100,17 @@ static int usersig_verify(const struct cli_line *line)
 	if (code != HW_OK)
 		return cli_fail(line, CLI_REFUSED, "not valid (%d): %s", code, hw_code_text(code));
 	return CLI_DONE;
+}
+
+static int usersig_verify(const struct cli_line *line)
+{
+	struct buf usersig;
+	int exit = usersig_read(line, &usersig);
+
+	if (exit == CLI_DONE)
+		exit = usersig_verify_text(line, (struct str){buf_c(&usersig), usersig.len});
+	files_wipe(&usersig);
+	return exit;
 }
 
 #define USERSIG_OPTIONS (OPTION_BIT(OPTION_APP) | OPTION_BIT(OPTION_IDENTIFIER) | OPTION_BIT(OPTION_KEY_FILE))
@@ -102,14 +129,15 @@ static const struct cli_command usersig_commands[] = {
 	{
 		.group = "usersig",
 		.name = "verify",
-		.arguments = "USERSIG",
+		.arguments = "USERSIG|-",
 		.argument_min = 1,
 		.argument_max = 1,
 		.options = USERSIG_OPTIONS,
 		.required = USERSIG_OPTIONS,
 		.summary = "Checks a UserSig",
-		.details = "Prints when it was made and when it expires, or why it is not valid; then the exit code is "
-			   "1.\n",
+		.details =
+			"\nPrints when it was made and when it expires, or why it is not valid; then the exit code is "
+			"1. \"-\" reads\nit from standard input: others on this machine can read arguments.\n",
 		.run = usersig_verify,
 	},
 };

@@ -25,6 +25,7 @@ struct receive_job {
 	struct http_call *call;
 	const struct hw_receiver_request *request; /* these two for the listener */
 	const struct hw_receiver_event *event;
+	int64_t replay; /* as this call said; the row's is the highest that ever came */
 };
 
 struct receive {
@@ -120,7 +121,7 @@ static void receive_done(struct mail *mail)
 static void receive_recorded(void *context, const struct recorder_job *recorded, const struct record_row *row)
 {
 	struct receive *receive = context;
-	struct receive_seen seen = {.row = row, .is_new = true, .status = 200};
+	struct receive_seen seen = {.row = row, .is_new = true, .status = 200, .replay = -1};
 
 	if (!receive->on_seen)
 		return;
@@ -130,6 +131,7 @@ static void receive_recorded(void *context, const struct recorder_job *recorded,
 		seen.request = job->request;
 		seen.event = job->event;
 		seen.is_new = recorded->is_new;
+		seen.replay = job->replay;
 	}
 	receive->on_seen(receive->context, &seen);
 }
@@ -210,7 +212,8 @@ static void receive_keep(struct receive *receive, struct http_call *call, const 
 		.receive = receive,
 		.call = call,
 		.request = request,
-		.event = event};
+		.event = event,
+		.replay = receive_number(call, STR("highwater-replay"))};
 	memcpy(job->job.key, event->event_key, sizeof(job->job.key));
 	if (!recorder_submit(receive->recorder, &job->job))
 		receive_fail(call, 503, HW_API_BUSY, "too many callbacks are waiting to be recorded; send it again");

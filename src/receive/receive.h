@@ -24,6 +24,7 @@ struct receive_seen {
 	const struct record_row *row; /* of what was recorded; NULL when refused */
 	bool is_new;		      /* recorded now, not before */
 	int status;		      /* of the answer */
+	int64_t replay; /* as this request said, -1 for not at all; that of `row` is the highest that ever came */
 };
 
 struct receive_options {

@@ -27,6 +27,8 @@
 #define RECORDER_PRUNE_PAUSE_MS 10
 #define RECORDER_LOG_INTERVAL_MS 1000
 #define RECORDER_GAPS_TOLD_MAX 10 /* at a time: a hostile sender can make many */
+#define RECORDER_STEP_MS (INT64_C(3600) * 1000)
+#define RECORDER_STEP_LASTS_MS (INT64_C(86400) * 1000)
 
 struct recorder_place {
 	const char *sink; /* of sink_kind_word, so it lives for ever */
@@ -42,7 +44,9 @@ struct recorder {
 	struct record *record; /* the thread's, as the next three */
 	struct log_limit failure_limit;
 	struct arena arena;
-	int64_t tick_ms; /* monotonic: when housekeeping is due */
+	int64_t tick_ms;       /* monotonic: when housekeeping is due */
+	int64_t age_offset_ms; /* of the clock that rows grow old by, from the monotonic one */
+	int64_t step_ms;       /* monotonic: when the wall clock was seen to be ahead of that; 0: it is not */
 
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -380,17 +384,38 @@ static int recorder_tell_gaps(struct recorder *recorder, struct error *err)
 	return 0;
 }
 
+/* The time by which rows grow old: the wall clock's, but a step ahead counts when it has lasted for a day. A clock that is
+ * wrong for a while would have all that is kept removed. */
+static int64_t recorder_age_ms(struct recorder *recorder)
+{
+	int64_t mono_ms = clock_mono_ms();
+	int64_t offset_ms = clock_wall_ms() - mono_ms;
+	int64_t ahead_ms = offset_ms - recorder->age_offset_ms;
+
+	if (ahead_ms <= RECORDER_STEP_MS ||
+	    (recorder->step_ms && mono_ms - recorder->step_ms >= RECORDER_STEP_LASTS_MS)) {
+		recorder->age_offset_ms = offset_ms;
+		recorder->step_ms = 0;
+	} else if (!recorder->step_ms) {
+		recorder->step_ms = mono_ms;
+		log_event(LOG_LEVEL_WARN, "clock_stepped", LOG_I64("ahead_s", ahead_ms / 1000),
+			  LOG_C("action", "set the clock right; if it is, events are removed by it in a day"));
+	}
+	return mono_ms + recorder->age_offset_ms;
+}
+
 /* Returns 1 when there may be more to remove, 0, or -1. */
 static int recorder_prune(struct recorder *recorder, struct error *err)
 {
 	const struct recorder_options *options = &recorder->options;
 	int64_t keep_id = options->done_id ? options->done_id(options->context) : INT64_MAX;
+	int64_t age_ms = recorder_age_ms(recorder);
 	size_t removed;
 	int more;
 
 	if (options->keep_ms == 0)
 		return 0;
-	more = record_prune(recorder->record, clock_wall_ms() - (int64_t)options->keep_ms, keep_id, &removed, err);
+	more = record_prune(recorder->record, age_ms - (int64_t)options->keep_ms, keep_id, &removed, err);
 	if (more < 0)
 		return -1;
 	pthread_mutex_lock(&recorder->lock);
@@ -471,6 +496,7 @@ int recorder_open(const struct recorder_options *options, struct recorder **reco
 	recorder->options.sdkappids = recorder->sdkappids;
 	recorder->failure_limit.interval_ms = RECORDER_LOG_INTERVAL_MS;
 	recorder->mark_due_ms = INT64_MAX;
+	recorder->age_offset_ms = clock_wall_ms() - clock_mono_ms();
 	recorder->stats.queue_count_max = RECORDER_QUEUE_COUNT_MAX;
 	arena_init(&recorder->arena, 4096);
 	rc = pthread_mutex_init(&recorder->lock, NULL);

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import sqlite3
@@ -82,6 +83,26 @@ def test_version():
     assert ended.returncode == DONE
     assert re.fullmatch(r"highwater \d+\.\d+\.\d+\S*\n", ended.stdout)
     assert run("--version").stdout == ended.stdout
+
+
+def words_below(text, title):
+    """The first words of a help's section."""
+    return [line.split()[0] for line in text.split(f"{title}:\n")[1].split("\n\n")[0].splitlines() if not line.startswith("    ")]
+
+
+def test_document_names_every_command_and_option():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text()
+    heads = ", ".join(line[3:] for line in page.splitlines() if line.startswith("## ")) + ","
+    missing = []
+    for group in set(words_below(run("help").stdout, "Commands")) - {"version", "help"}:
+        shown = run(group, "--help").stdout
+        commands = words_below(shown, "Commands") if "\nCommands:\n" in shown else []
+        for command in commands or [""]:
+            name = f"highwater {group} {command}".rstrip()
+            missing += [name] if f"{name}," not in heads and f"highwater {group}," not in heads else []
+            options = words_below(run(group, command, "--help").stdout if command else shown, "Options")
+            missing += [f"{name} {option}" for option in options if option not in page]
+    assert missing == []
 
 
 @pytest.mark.parametrize("words, named", [
@@ -366,6 +387,17 @@ def test_usersig_generate_and_verify(backend, key_file):
     assert checked.returncode == DONE, checked.stderr
     app = backend.app(Key="testsecret0123456789")
     app.rest("get_room_list", {}, usersig=sig).ok()
+
+
+def test_usersig_is_read_from_standard_input(key_file):
+    """It is a secret while it is valid, and arguments can be read by others."""
+    where = "--app", APP, "--identifier", "administrator"
+    sig = run("usersig", "generate", *where, "--key-file", key_file).stdout
+    checked = run("usersig", "verify", "-", *where, "--key-file", key_file, stdin=sig)
+    assert checked.returncode == DONE and checked.stdout.startswith("valid\n")
+    assert run("usersig", "verify", "-", *where, "--key-file", key_file, stdin=sig[:-8] + "\n").returncode == REFUSED
+    assert run("usersig", "verify", "-", *where, "--key-file", key_file, stdin="").returncode == IO
+    assert run("usersig", "verify", "-", *where, "--key-file", "-", stdin=sig).returncode == USAGE
 
 
 def test_usersig_of_ours_and_of_others_verify(key_file):

@@ -149,6 +149,16 @@ def test_forward_is_byte_for_byte(listen, make_receiver, tmp_path):
     assert wire.webhook_signature(SECRET, "a", headers["webhook-timestamp"], request["raw"]) == request["headers"]["webhook-signature"]
 
 
+def test_forward_of_a_late_retry_says_no_replay(listen, make_receiver):
+    """What an earlier request of the event said is not put into a later one."""
+    receiver = make_receiver()
+    listening = listen("--forward", receiver.url)
+    for replay in ({}, {"Highwater-Replay": "2"}, {}, {"Highwater-Replay": "1"}):
+        send(listening, headers={"webhook-id": "a", **replay}).ok()
+    assert [one["headers"].get("highwater-replay") for one in receiver.wait_for(4)] == [None, "2", None, "1"]
+    assert [re.findall(r"replay \d", line) for line in listening.wait_lines(8) if "app 1400000001" in line] == [[], ["replay 2"], [], ["replay 1"]]
+
+
 def test_forward_that_fails_is_shown_and_can_be_sent_again(listen, make_receiver, tmp_path):
     answers = {1: (500, {}, b"broken"), 2: b"no HTTP at all\r\n\r\n"}
     receiver = make_receiver(lambda number, request: answers.get(number, (200, {}, wire.OK_REPLY)))

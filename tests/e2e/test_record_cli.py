@@ -15,6 +15,8 @@ import time
 import pytest
 
 import conftest
+import wire
+from clock import Clock
 from test_receive import SAMPLE, Sender
 
 APP = "1400000001"
@@ -164,6 +166,12 @@ def test_until_the_beginning_of_time_is_nothing(record, some):
     assert record("export", "--until", "1970-01-01T00:00:00Z") == ""
 
 
+def test_resolving_for_an_app_that_is_not_there_is_refused(record, some):
+    assert record("resolve", "--app", APP).startswith("noted that the alert of app")
+    assert "the record has nothing of app 1400000002" in record("resolve", "--app", "1400000002", exit=1)
+    assert [json.loads(line)["SdkAppid"] for line in record("export").splitlines() if "AlertResolved" in line] == [int(APP)]
+
+
 def test_csv_of_no_record_is_nothing_at_all(tmp_path, receive, record):
     ended = conftest.run("record", "export", "--format", "csv", "--record", str(tmp_path / "none.db"))
     assert (ended.returncode, ended.stdout) == (3, "")
@@ -223,6 +231,22 @@ def test_old_events_go_as_fast_as_they_came(make_app_backend):
         assert time.monotonic() < deadline, len(receive.rows())
         time.sleep(0.1)
     assert receive.metric("highwater_receive_pruned_total") == 20001
+
+
+def test_step_of_the_clock_removes_nothing_at_once(receive, clock_shim, tmp_path):
+    """A clock that is a year ahead by mistake had all events removed within seconds."""
+    receive.stop()
+    clock = Clock(tmp_path / "shift")
+    receive.environment |= clock.environment(clock_shim)
+    receive.start()
+    for count, what in ((400, lambda: True), (401, lambda: "event=clock_stepped" in receive.log())):
+        with contextlib.closing(Sender(receive.port)) as sender:
+            sender.send({**SAMPLE, "CurRoomCount": count}).ok()
+        clock.set(365 * 86400)
+        wire.wait(what, what="it to be seen")
+    wire.wait(lambda: len(receive.rows()) == 2, what="both")
+    assert receive.metric("highwater_receive_pruned_total") == 0
+    assert receive.log().count("event=clock_stepped") == 1
 
 
 BAD = [

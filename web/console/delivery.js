@@ -4,8 +4,22 @@ import { call } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { callbackState, isFinal, moment, number } from "./format.js";
 import { listen } from "./live.js";
-import { badge, button, el, failed, facts, loading, notice, noticeError, replace, when } from "./ui.js";
+import {
+	badge,
+	button,
+	el,
+	failed,
+	facts,
+	loading,
+	notice,
+	noticeError,
+	redraw,
+	released,
+	replace,
+	when,
+} from "./ui.js";
 
+const RELOAD_MS = 300;
 const OUTCOMES = {
 	replied: "A whole reply came",
 	dns: "The name has no address",
@@ -105,13 +119,22 @@ function body(found) {
 export function openDelivery(webhookId) {
 	const content = el("div", {}, loading("Loading callback"));
 	const again = button("Replay", () => replay(webhookId).then(load).catch(noticeError), { hidden: true });
-	const off = listen("callbacks", () => load());
-	const lost = listen("lost", () => load());
+	let sdkappid = 0;
+	let timer = 0;
+	const soon = () => {
+		timer ||= setTimeout(() => {
+			timer = 0;
+			load();
+		}, RELOAD_MS);
+	};
+	const off = listen("callbacks", (event) => event.SdkAppid === sdkappid && soon());
+	const lost = listen("lost", soon);
 	const dialog = openDialog(
 		"Callback",
 		{
 			wide: true,
 			onclose: () => {
+				clearTimeout(timer);
 				off();
 				lost();
 			},
@@ -122,9 +145,11 @@ export function openDelivery(webhookId) {
 	async function load() {
 		try {
 			const found = await call("callback_show", { WebhookId: webhookId });
+			await released();
+			sdkappid = found.SdkAppid;
 			const left = dialog.scrollTop;
 			again.hidden = !isFinal(found.State);
-			replace(content, body(found));
+			redraw(content, body(found));
 			dialog.scrollTop = left;
 		} catch (error) {
 			if (error.kind !== "ended") replace(content, failed(error, load));
