@@ -128,6 +128,14 @@ def test_batches_and_commits_show(serve):
     assert after["highwater_store_bytes"] > 4096 and after["highwater_store_failing"] == 0
 
 
+def test_figures_of_the_process_are_right(serve):
+    limit = resource.prlimit(serve.child.pid, resource.RLIMIT_NOFILE)[0]
+    assert serve.metric("process_max_fds") == limit
+    assert 10 < serve.metric("process_open_fds") < 200
+    assert serve.metric("process_resident_memory_bytes") > 1 << 20
+    assert time.time() - 60 < serve.metric("process_start_time_seconds") <= time.time()
+
+
 def test_state_is_right_after_a_restart(serve):
     app = serve.app(MaxRoomCount=10)
     app.fill(0, 7)
