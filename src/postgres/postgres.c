@@ -121,6 +121,20 @@ static int pg_flush(struct pg *pg, int64_t deadline_ms, struct error *err)
 	return rc == 0 ? 0 : pg_fail_connection(pg, "sending", err);
 }
 
+/* The server's own words for why it ends the session go before libpq's "closed unexpectedly". Ends the result. */
+static int pg_fail_ended(struct pg *pg, PGresult *why, struct error *err)
+{
+	if (why && PQresultErrorField(why, PG_DIAG_SQLSTATE))
+		(void)pg_fail_result(why, err); /* -1 follows */
+	else
+		(void)error_set(err, ERR_IO, "PostgreSQL, waiting: %.*s",
+				STR_ARG(pg_line(PQerrorMessage(pg->conn)))); /* -1 follows */
+	err->class = ERR_IO; /* the connection is gone, whatever the reason */
+	PQclear(why);
+	pg_disconnect(pg);
+	return -1;
+}
+
 /* The next thing libpq gives, NULL included. */
 static int pg_take(struct pg *pg, int64_t deadline_ms, PGresult **result_out, struct error *err)
 {
@@ -131,18 +145,7 @@ static int pg_take(struct pg *pg, int64_t deadline_ms, PGresult **result_out, st
 			return pg_fail_connection(pg, "waiting", err);
 	}
 	*result_out = PQgetResult(pg->conn);
-	if (PQstatus(pg->conn) == CONNECTION_OK)
-		return 0;
-	if (*result_out && PQresultErrorField(*result_out, PG_DIAG_SQLSTATE))
-		(void)pg_fail_result(*result_out, err); /* why the server ended it; -1 follows */
-	else
-		(void)error_set(err, ERR_IO, "PostgreSQL, waiting: %.*s",
-				STR_ARG(pg_line(PQerrorMessage(pg->conn)))); /* -1 follows */
-	if (err->class == ERR_BUSY || err->class == ERR_TIMEOUT)
-		err->class = ERR_IO; /* the connection is gone, whatever the reason */
-	PQclear(*result_out);
-	pg_disconnect(pg);
-	return -1;
+	return PQstatus(pg->conn) == CONNECTION_OK ? 0 : pg_fail_ended(pg, *result_out, err);
 }
 
 /* ---- trips ---- */
@@ -185,7 +188,7 @@ static int pg_take_statement(struct pg *pg, int64_t deadline_ms, PGresult **resu
 	struct error lost;
 
 	*result_out = NULL;
-	if (pg_take(pg, deadline_ms, &result, &lost) || (result && pg_take(pg, deadline_ms, &end, &lost))) {
+	if (pg_take(pg, deadline_ms, &result, &lost)) {
 		if (!*failed)
 			*err = lost;
 		return -1;
@@ -194,15 +197,24 @@ static int pg_take_statement(struct pg *pg, int64_t deadline_ms, PGresult **resu
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 		*result_out = result;
-		return 0;
+		break;
 	case PGRES_PIPELINE_ABORTED: /* skipped because of one before */
+		PQclear(result);
 		break;
 	default:
 		if (!*failed)
 			*failed = pg_fail_result(result, err);
+		PQclear(result);
 	}
-	PQclear(result);
-	return 0;
+	if (!result || pg_take(pg, deadline_ms, &end, &lost) == 0)
+		return 0;
+	PQclear(*result_out);
+	*result_out = NULL;
+	if (!*failed)
+		*err = lost;
+	else if (err->class == ERR_BUSY || err->class == ERR_TIMEOUT)
+		err->class = ERR_IO; /* the session ended with it */
+	return -1;
 }
 
 /* Takes everything up to the Sync, and keeps the first `count` results. */
@@ -211,6 +223,7 @@ static int pg_take_all(struct pg *pg, PGresult **results, size_t count, struct e
 	int64_t deadline_ms = clock_mono_ms() + (int64_t)pg->options.answer_timeout_ms;
 	size_t sent = pg->sent;
 	int failed = 0;
+	struct error lost; /* goes after the first error */
 	PGresult *sync;
 
 	if (pg_flush(pg, deadline_ms, err))
@@ -225,9 +238,10 @@ static int pg_take_all(struct pg *pg, PGresult **results, size_t count, struct e
 		else
 			PQclear(result);
 	}
-	if (pg_take(pg, deadline_ms, &sync, err))
+	if (pg_take(pg, deadline_ms, &sync, failed ? &lost : err))
 		return -1;
-	assert(PQresultStatus(sync) == PGRES_PIPELINE_SYNC);
+	if (PQresultStatus(sync) != PGRES_PIPELINE_SYNC) /* the session was ended after its last statement */
+		return pg_fail_ended(pg, sync, failed ? &lost : err);
 	PQclear(sync);
 	return failed;
 }

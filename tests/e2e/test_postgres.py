@@ -1,6 +1,7 @@
 """Everything in PostgreSQL: a real server, private and on a socket, that is also stopped and killed under load."""
 
 import pathlib
+import random
 import subprocess
 import threading
 import time
@@ -138,46 +139,72 @@ def test_while_the_database_is_down_changes_are_refused_and_then_it_goes_on(make
     assert "batch_failed class=io" in node.log()
 
 
-def test_a_database_killed_under_load_loses_nothing_that_was_acknowledged(make_node, server):
-    node = make_node()
-    app = node.app(SDKAPPID, MaxRoomCount=1000000)
-    over = threading.Event()
-    acknowledged, answers, lock = set(), {}, threading.Lock()
+class Load:
+    """Creates rooms from several connections until it ends, and notes what each was answered."""
 
-    def create(worker):
+    def __init__(self, node, app, workers=6):
+        self.over = threading.Event()
+        self.acknowledged, self.answers, self.lock = set(), {}, threading.Lock()
+        self.threads = [threading.Thread(target=self.create, args=(node, app, worker)) for worker in range(workers)]
+        for thread in self.threads:
+            thread.start()
+
+    def create(self, node, app, worker):
         client = node.client()
         mine = app.over(client)
         number = 0
-        while not over.is_set():
+        while not self.over.is_set():
             number += 1
             code = mine.create(f"w{worker}-{number}").code
-            with lock:
-                answers[code] = answers.get(code, 0) + 1
+            with self.lock:
+                self.answers[code] = self.answers.get(code, 0) + 1
                 if code == 0:
-                    acknowledged.add(f"w{worker}-{number}")
+                    self.acknowledged.add(f"w{worker}-{number}")
             if code:
                 time.sleep(0.01)
         client.close()
 
-    workers = [threading.Thread(target=create, args=(worker,)) for worker in range(6)]
-    for worker in workers:
-        worker.start()
-    for _ in range(4):
-        wanted = len(acknowledged) + 100
+    def wait_for(self, more):
+        wanted = len(self.acknowledged) + more
         deadline = time.monotonic() + 30
-        while len(acknowledged) < wanted:
-            assert time.monotonic() < deadline, answers
+        while len(self.acknowledged) < wanted:
+            assert time.monotonic() < deadline, self.answers
             time.sleep(0.01)
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def check(self, node):
+        assert set(self.answers) <= {0, 100001} and node.child.poll() is None
+        rooms = set(sql(database(node), "SELECT room_id FROM rooms").splitlines())
+        assert self.acknowledged <= rooms, f"lost {sorted(self.acknowledged - rooms)[:3]}"
+        assert rooms == self.acknowledged, f"refused, and there: {sorted(rooms - self.acknowledged)[:3]}"
+        assert node.show(SDKAPPID)["RoomCount"] == len(rooms)
+
+
+def test_a_database_killed_under_load_loses_nothing_that_was_acknowledged(make_node, server):
+    node = make_node()
+    load = Load(node, node.app(SDKAPPID, MaxRoomCount=1000000))
+    for _ in range(4):
+        load.wait_for(100)
         server.kill()
         server.start()
-    over.set()
-    for worker in workers:
-        worker.join()
-    assert set(answers) <= {0, 100001} and node.child.poll() is None
-    rooms = set(sql(database(node), "SELECT room_id FROM rooms").splitlines())
-    assert acknowledged <= rooms, f"lost {sorted(acknowledged - rooms)[:3]}"
-    assert rooms == acknowledged, f"refused, and there: {sorted(rooms - acknowledged)[:3]}"
-    assert node.show(SDKAPPID)["RoomCount"] == len(rooms)
+    load.end()
+    load.check(node)
+
+
+def test_sessions_ended_at_any_moment_lose_nothing_that_was_acknowledged(make_node):
+    node = make_node()
+    load = Load(node, node.app(SDKAPPID, MaxRoomCount=1000000))
+    chance = random.Random(1)
+    for _ in range(60):
+        load.wait_for(5)
+        time.sleep(chance.random() / 100)
+        sql(database(node), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'highwater'")
+    load.end()
+    load.check(node)
 
 
 def test_a_database_that_hangs_costs_one_time_limit(make_node, server):
