@@ -445,19 +445,25 @@ static PGconn *pg_dial(const struct pg *pg)
 
 static int pg_prepare_session(struct pg *pg, struct error *err)
 {
-	char settings[1024];
+	unsigned long long answer_ms = (unsigned long long)pg->options.answer_timeout_ms;
+	unsigned long long answer_s = (answer_ms + 999) / 1000;
+	char settings[1280];
 
+	/* the tcp_ ones: how soon the server notices that we, or our machine, are gone without a word; at most twice
+	 * the time for an answer and a little */
 	(void)snprintf(
 		settings, sizeof(settings),
 		"SELECT set_config('statement_timeout', '%llu', false), set_config('lock_timeout', '%llu', false), "
 		"set_config('idle_in_transaction_session_timeout', '%llu', false), "
+		"set_config('tcp_keepalives_idle', '%llu', false), set_config('tcp_keepalives_interval', '%llu', "
+		"false), "
+		"set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '%llu', false), "
 		"set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') "
 		"IN ('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
 		"set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
 		"set_config('bytea_output', 'hex', false), "
 		"set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)",
-		(unsigned long long)pg->options.answer_timeout_ms, (unsigned long long)pg->options.answer_timeout_ms,
-		(unsigned long long)pg->options.answer_timeout_ms); /* fits */
+		answer_ms, answer_ms, answer_ms, answer_s, (answer_s + 2) / 3, answer_ms); /* fits */
 	pg_send_sql(pg, settings);
 	return pg_trip(pg, NULL, 0, err);
 }

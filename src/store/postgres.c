@@ -25,25 +25,50 @@
 
 /* ---- connecting ---- */
 
-/* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
-int postgres_connect(struct postgres_store *store, struct error *err)
+/* Returns 1 when the lock is ours, 0 when it is not, -1. */
+static int postgres_try_lock(struct postgres_store *store, struct error *err)
 {
 	PGresult *result;
 	bool owner;
+
+	pg_send(store->pg, PG_OWNER_LOCK, NULL);
+	if (pg_trip(store->pg, &result, 1, err))
+		return -1;
+	owner = PQntuples(result) == 1 && pg_i64(result, 0, 0, 0) == 1;
+	if (owner) {
+		store->session_pid = pg_i64(result, 0, 1, 0);
+		store->session_us = pg_i64(result, 0, 2, 0);
+	}
+	PQclear(result);
+	return owner;
+}
+
+/* A session of ours whose connection was lost on the way holds the lock until the server finds that out. */
+static int postgres_end_former(struct postgres_store *store, struct error *err)
+{
+	pg_params_begin(&store->params, 2, false);
+	pg_param_i64(&store->params, 0, store->session_pid);
+	pg_param_i64(&store->params, 1, store->session_us);
+	pg_send(store->pg, PG_OWNER_END, &store->params);
+	return pg_trip(store->pg, NULL, 0, err);
+}
+
+/* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
+int postgres_connect(struct postgres_store *store, struct error *err)
+{
+	int owner;
 
 	if (pg_is_connected(store->pg))
 		return 0;
 	if (pg_connect(store->pg, err))
 		return -1;
-	pg_send(store->pg, PG_OWNER_LOCK, NULL);
-	if (pg_trip(store->pg, &result, 1, err))
-		return -1;
-	owner = PQntuples(result) == 1 && pg_i64(result, 0, 0, 0) == 1;
-	PQclear(result);
-	if (owner)
+	owner = postgres_try_lock(store, err);
+	if (owner == 0 && store->session_pid)
+		owner = postgres_end_former(store, err) ? -1 : postgres_try_lock(store, err);
+	if (owner > 0)
 		return 0;
 	pg_disconnect(store->pg);
-	return error_set(err, ERR_BUSY, "another highwater process uses this database");
+	return owner < 0 ? -1 : error_set(err, ERR_BUSY, "another highwater process uses this database");
 }
 
 /* ---- load ---- */

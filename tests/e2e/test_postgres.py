@@ -2,9 +2,11 @@
 
 import pathlib
 import random
+import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -225,6 +227,69 @@ def test_a_database_that_hangs_costs_one_time_limit(make_node, server):
     blocker.wait(10)
     app.create("after").ok()
     assert node.show(SDKAPPID)["RoomCount"] == 2
+
+
+class Path:
+    """A way to the server over TCP, which can be lost without either end being told."""
+
+    def __init__(self, server):
+        self.socket = urllib.parse.parse_qs(urllib.parse.urlsplit(server.url).query)["host"][0] + "/.s.PGSQL.5432"
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"postgresql://highwater@127.0.0.1:{self.listener.getsockname()[1]}/postgres?connect_timeout=2"
+        self.pairs = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            far = socket.socket(socket.AF_UNIX)
+            far.connect(self.socket)
+            lost = threading.Event()
+            self.pairs.append((near, far, lost))
+            for source, to in ((near, far), (far, near)):
+                threading.Thread(target=self.pump, args=(source, to, lost), daemon=True).start()
+
+    @staticmethod
+    def pump(source, to, lost):
+        try:
+            while data := source.recv(65536):
+                if lost.is_set():
+                    return
+                to.sendall(data)
+            if not lost.is_set():
+                to.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def lose(self):
+        """What is open stays open at both ends and carries nothing any more; new connections do."""
+        for _, _, lost in self.pairs:
+            lost.set()
+
+    def end(self):
+        self.listener.close()
+        for near, far, _ in self.pairs:
+            near.close()
+            far.close()
+
+
+def test_a_connection_lost_on_the_way_is_not_taken_for_another_process(make_node, server):
+    path = Path(server)
+    node = make_node(postgres_schema(path.url), "--store-timeout", "2s")
+    app = node.app(SDKAPPID, MaxRoomCount=100)
+    app.create("before").ok()
+    path.lose()
+    app.create("during").refused(100001)
+    deadline = time.monotonic() + 15
+    while app.create("after").code != 0:
+        assert time.monotonic() < deadline, node.log()
+        time.sleep(0.1)
+    assert sql(database(node), "SELECT string_agg(room_id, ' ' ORDER BY id) FROM rooms") == "before after"
+    node.stop()
+    path.end()
 
 
 def test_commits_are_durable_whatever_the_server_defaults_to(make_node, server):
