@@ -25,6 +25,7 @@ struct pg {
 	PGconn *conn; /* NULL: none */
 	size_t sent;  /* statements of the trip that is being put together */
 	bool failed;  /* one of them could not be added */
+	bool warned;  /* the server gave a warning since the trip began */
 };
 
 /* ---- errors ---- */
@@ -255,6 +256,7 @@ int pg_trip(struct pg *pg, PGresult **results_out, size_t count, struct error *e
 	for (size_t i = 0; i < count; i++)
 		results_out[i] = NULL;
 	assert(count <= pg->sent);
+	pg->warned = false;
 	if (pg->failed || !PQpipelineSync(pg->conn)) {
 		(void)pg_fail_connection(pg, "putting statements together", err); /* -1 follows */
 		result = -1;
@@ -416,11 +418,28 @@ int pg_append_bytes(const PGresult *result, int row, int column, struct buf *out
 
 /* ---- connecting ---- */
 
-/* The server's own notices, such as "relation already exists, skipping", are nobody's news. */
-static void pg_hush(void *context, const PGresult *result)
+/* The server's notices, such as "relation already exists, skipping", are nobody's news. */
+static void pg_notice(void *context, const PGresult *result)
 {
-	(void)context;
-	(void)result;
+	struct pg *pg = context;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	pg->warned = pg->warned || (severity && strcmp(severity, "WARNING") == 0);
+}
+
+/* In another encoding there are characters that cannot be stored, and one of them would fail a whole batch. */
+static int pg_check_encoding(struct pg *pg, struct error *err)
+{
+	static const char *const names[] = {"server_encoding", "client_encoding"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = PQparameterStatus(pg->conn, names[i]);
+
+		if (!value || strcmp(value, "UTF8") != 0)
+			return error_set(err, ERR_INVALID, "PostgreSQL: %s is %.40s and must be UTF8", names[i],
+					 value ? value : "unknown");
+	}
+	return 0;
 }
 
 static PGconn *pg_dial(const struct pg *pg)
@@ -461,7 +480,7 @@ static int pg_prepare_session(struct pg *pg, struct error *err)
 		"set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') "
 		"IN ('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
 		"set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
-		"set_config('bytea_output', 'hex', false), "
+		"set_config('client_min_messages', 'warning', false), set_config('bytea_output', 'hex', false), "
 		"set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)",
 		answer_ms, answer_ms, answer_ms, answer_s, (answer_s + 2) / 3, answer_ms); /* fits */
 	pg_send_sql(pg, settings);
@@ -486,10 +505,10 @@ int pg_connect(struct pg *pg, struct error *err)
 	pg->conn = pg_dial(pg);
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 		return pg_fail_connection(pg, "connecting", err);
-	(void)PQsetNoticeReceiver(pg->conn, pg_hush, NULL); /* the one before */
+	(void)PQsetNoticeReceiver(pg->conn, pg_notice, pg); /* the one before */
 	if (PQsetnonblocking(pg->conn, 1) || !PQenterPipelineMode(pg->conn))
 		return pg_fail_connection(pg, "beginning a pipeline", err);
-	if (pg_prepare_session(pg, err) || pg_prepare_statements(pg, err)) {
+	if (pg_check_encoding(pg, err) || pg_prepare_session(pg, err) || pg_prepare_statements(pg, err)) {
 		pg_disconnect(pg);
 		return -1;
 	}
@@ -502,6 +521,11 @@ void pg_disconnect(struct pg *pg)
 	pg->conn = NULL;
 	pg->sent = 0;
 	pg->failed = false;
+}
+
+bool pg_was_warned(const struct pg *pg)
+{
+	return pg->warned;
 }
 
 bool pg_is_connected(const struct pg *pg)

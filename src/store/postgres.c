@@ -109,7 +109,13 @@ static void postgres_pause(void)
 	(void)nanosleep(&pause, NULL); /* a shorter one asks sooner */
 }
 
-/* Asks once. Returns 1: the batch was stored; 0: it was not; -1: no answer. */
+/* The server has committed and was told, or took too long, to wait for its standbys no more. */
+static int postgres_fail_alone(struct error *err)
+{
+	return error_set(err, ERR_IO, "PostgreSQL gave a warning: perhaps the standbys do not have the commit");
+}
+
+/* Asks once; reading the row for update is a commit too, which waits for the standbys as the batch did. Returns 1: the batch was stored; 0: it was not; -1: no answer. */
 static int postgres_ask(struct postgres_store *store, struct error *err)
 {
 	PGresult *result;
@@ -124,7 +130,7 @@ static int postgres_ask(struct postgres_store *store, struct error *err)
 		return -1;
 	stored = PQntuples(result) == 1 && pg_i64(result, 0, 0, -1) == store->batch;
 	PQclear(result);
-	return stored;
+	return pg_was_warned(store->pg) ? postgres_fail_alone(err) : stored;
 }
 
 /* The connection was lost while the batch was being committed. Returns 0 when it was stored. */
@@ -186,6 +192,10 @@ static int postgres_commit(struct store *base, struct live_set *set, struct erro
 		return lost ? postgres_resolve(store, err) : -1;
 	}
 	store->in_batch = false;
+	if (pg_was_warned(store->pg)) {
+		PQclear(states);
+		return postgres_fail_alone(err) ? postgres_resolve(store, err) : 0;
+	}
 	postgres_learn(store, set, states);
 	PQclear(states);
 	return 0;

@@ -303,6 +303,61 @@ def test_commits_are_durable_whatever_the_server_defaults_to(make_node, server):
     assert before == "t", "a commit was answered that is not on disk"
 
 
+def test_a_commit_that_stopped_waiting_for_its_standby_is_not_acknowledged(make_node, server):
+    node = make_node(None, "--store-timeout", "2s")
+    app = node.app(SDKAPPID)
+    app.create("before").ok()
+    try:
+        sql(server.url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        sql(server.url, "SELECT pg_reload_conf()")
+        answers = []
+
+        def create():
+            try:
+                answers.append(app.create("during").code)
+            except OSError:
+                answers.append("none")
+
+        thread = threading.Thread(target=create)
+        thread.start()
+        deadline = time.monotonic() + 20
+        while thread.is_alive():
+            assert time.monotonic() < deadline
+            sql(server.url, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+        assert answers == ["none"]
+        assert node.child.wait(10) == 74 and "event=store_lost" in node.log()
+    finally:
+        sql(server.url, "ALTER SYSTEM RESET synchronous_standby_names")
+        sql(server.url, "SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("url, says, code", [
+    ("/latin?", "server_encoding is LATIN1 and must be UTF8", 2),
+    ("client_encoding", "client_encoding is LATIN1 and must be UTF8", 2),
+    ("role", ("permission denied for schema public", "the role may not make tables in the current schema"), 3),
+    ("search_path", ("no schema has been selected", "no schema of its search_path is there"), (3, 2)),
+    ("read_only", "session is read-only", 3),
+])
+def test_what_cannot_work_is_told_by_the_start_and_by_check(server, tmp_path, url, says, code):
+    changes = {
+        "/latin?": server.url.replace("/postgres?", "/latin?"),
+        "client_encoding": server.url + "&client_encoding=LATIN1",
+        "role": server.url.replace("user=highwater", "user=weak"),
+        "search_path": server.url + "&options=-csearch_path%3Dnothing",
+        "read_only": server.url + "&options=-cdefault_transaction_read_only%3Don",
+    }
+    if url == "/latin?":
+        sql(server.url, "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    if url == "role":
+        sql(server.url, "CREATE ROLE weak LOGIN")
+    for place, arguments in enumerate(((), ("--check",))):
+        result = run("serve", *arguments, "--data-dir", str(tmp_path / "data"), "--http-listen", "127.0.0.1:0",
+                     env={"HIGHWATER_STORE_URL": changes[url]})
+        text = result.stdout + result.stderr
+        assert (says if isinstance(says, str) else says[place]) in text
+        assert result.returncode == (code if isinstance(code, int) else code[place]), text
+
+
 def test_a_newer_schema_is_refused(make_node):
     node = make_node()
     node.stop()
