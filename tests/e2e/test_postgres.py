@@ -11,7 +11,8 @@ import urllib.parse
 import pytest
 
 import wire
-from conftest import Backend, postgres_schema, run, sql
+from conftest import STATUS, Backend, postgres_schema, run, sql
+from test_systemd import Manager
 
 SDKAPPID = 1400000001
 SCRIPT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "private-postgres"
@@ -301,6 +302,38 @@ def test_commits_are_durable_whatever_the_server_defaults_to(make_node, server):
     node.app(SDKAPPID).create("r").ok()
     before = sql(url, "SELECT pg_current_wal_insert_lsn() <= pg_current_wal_flush_lsn()")
     assert before == "t", "a commit was answered that is not on disk"
+
+
+def test_readyz_tells_without_a_request_that_the_database_went_away_and_healthz_stays_up(make_node, server):
+    node = make_node(None, "--store-timeout", "2s", *STATUS)
+    assert node.status("/readyz")[0] == 200
+    server.kill()
+    try:
+        wire.wait(lambda: node.status("/readyz")[0] == 503, what="the database is missed")
+        assert "the store cannot be written: PostgreSQL" in node.status("/readyz")[1]
+        assert "highwater_store_failing 1\n" in node.status("/metrics")[1]
+        assert node.status("/healthz") == (200, "ok\n")
+    finally:
+        server.start()
+    wire.wait(lambda: node.status("/readyz")[0] == 200, what="the database is there again")
+    assert node.log().count("event=store_unwritable") == 1 and node.log().count("event=store_writable") == 1
+
+
+def test_the_watchdog_waits_as_long_as_the_database_may_take(make_node, tmp_path):
+    manager = Manager(tmp_path)
+    node = make_node(None, "--store-timeout", "2s", start=False)
+    node.environment |= {"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "1000000"}
+    app = node.start().app(SDKAPPID)
+    blocker = subprocess.Popen(
+        ["psql", "--no-psqlrc", "--quiet", database(node)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    blocker.stdin.write("BEGIN; SELECT * FROM app_state FOR UPDATE; SELECT 1;\n")
+    blocker.stdin.flush()
+    wire.wait(lambda: sql(database(node), "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") != "0",
+              what="the lock")  # fmt: skip
+    app.create("during").refused(100001)
+    blocker.stdin.close()
+    blocker.wait(10)
+    assert "thread_stalls" not in node.log()
 
 
 def test_a_commit_that_stopped_waiting_for_its_standby_is_not_acknowledged(make_node, server):
