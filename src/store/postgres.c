@@ -77,6 +77,9 @@ static int postgres_load(struct store *base, struct live_set *set, struct error 
 {
 	struct postgres_store *store = (struct postgres_store *)base;
 
+	if (store->forgets)
+		postgres_forget_all(store);
+	store->forgets = false;
 	store_abandon(base); /* nothing is open, unless a rollback failed: then the connection ends */
 	store->in_batch = true;
 	if (postgres_load_set(store, set, err) == 0)
@@ -142,7 +145,7 @@ static int postgres_resolve(struct postgres_store *store, struct error *err)
 
 	while ((stored = postgres_ask(store, err)) < 0 && clock_mono_ms() < until_ms)
 		postgres_pause();
-	postgres_forget_all(store); /* the versions that the batch gave are not known */
+	store->forgets = true; /* the versions that the batch gave are not known */
 	if (stored > 0)
 		return 0;
 	*err = why;

@@ -194,6 +194,7 @@ struct postgres_store {
 	struct pg *pg;
 	struct pg_params params; /* of the statement being sent */
 	void *apps;		 /* tree of struct postgres_app by sdkappid: a cache */
+	bool forgets;		 /* the next batch begins with an empty cache: sets borrow from it until then */
 	bool in_batch;		 /* loaded, and neither committed nor abandoned */
 	int64_t session_pid;	 /* at the server: of the session that holds the lock, or held it last; 0: none yet */
 	int64_t session_us;	 /* when that session began, by the server's clock */
