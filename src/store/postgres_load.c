@@ -419,18 +419,30 @@ static int postgres_take_load(struct postgres_store *store, struct live_set *set
 	return places[LOAD_DELIVERIES] >= 0 ? postgres_take_deliveries(set, results[places[LOAD_DELIVERIES]], err) : 0;
 }
 
+/* The first trip. Nothing is taken from it yet, so that it can be done again when the connection turns out to be gone:
+ * a database that was started anew between two batches costs nobody an error. */
+static int postgres_begin(struct postgres_store *store, const struct live_set *set, PGresult **results,
+			  int places[LOAD_COUNT], size_t *count, struct error *err)
+{
+	if (postgres_connect(store, err))
+		return -1;
+	*count = postgres_send_load(store, set, places);
+	return pg_trip(store->pg, results, *count, err);
+}
+
 int postgres_load_set(struct postgres_store *store, struct live_set *set, struct error *err)
 {
 	PGresult *results[LOAD_COUNT];
 	int places[LOAD_COUNT];
+	bool connected = pg_is_connected(store->pg);
 	size_t stale = 0;
 	size_t count;
 	int failed;
 
-	if (postgres_connect(store, err))
-		return -1;
-	count = postgres_send_load(store, set, places);
-	if (pg_trip(store->pg, results, count, err))
+	failed = postgres_begin(store, set, results, places, &count, err);
+	if (failed && connected && !pg_is_connected(store->pg) && err->class != ERR_TIMEOUT)
+		failed = postgres_begin(store, set, results, places, &count, err);
+	if (failed)
 		return -1;
 	failed = postgres_take_load(store, set, results, places, &stale, err);
 	for (size_t i = 0; i < count; i++)

@@ -198,6 +198,16 @@ def test_a_database_killed_under_load_loses_nothing_that_was_acknowledged(make_n
     load.check(node)
 
 
+def test_a_database_that_was_started_anew_between_two_batches_costs_nobody_an_error(make_node, server):
+    node = make_node()
+    app = node.app(SDKAPPID)
+    for number in range(3):
+        server.control("restart", "--mode=fast", "--wait")
+        app.create(f"r{number}").ok()
+        assert app.info(f"r{number}")["RoomId"] == f"r{number}"
+    assert "batch_failed" not in node.log()
+
+
 def test_sessions_ended_at_any_moment_lose_nothing_that_was_acknowledged(make_node):
     node = make_node()
     load = Load(node, node.app(SDKAPPID, MaxRoomCount=1000000))
