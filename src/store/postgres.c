@@ -53,6 +53,30 @@ static int postgres_end_former(struct postgres_store *store, struct error *err)
 	return pg_trip(store->pg, NULL, 0, err);
 }
 
+/* The lock is held. What this process keeps in memory, keys and figures among it, is what it wrote or read itself: when
+ * another process had the tables meanwhile, only a new start knows what is there. */
+static int postgres_note_owner(struct postgres_store *store, struct error *err)
+{
+	PGresult *result;
+	int64_t owner;
+
+	if (!store->is_owner) {
+		pg_params_begin(&store->params, 1, false);
+		pg_param_i64(&store->params, 0, store->node);
+		pg_send(store->pg, PG_OWNER_WRITE, &store->params);
+		store->is_owner = pg_trip(store->pg, NULL, 0, err) == 0;
+		return store->is_owner ? 0 : -1;
+	}
+	pg_send(store->pg, PG_OWNER_READ, NULL);
+	if (pg_trip(store->pg, &result, 1, err))
+		return -1;
+	owner = PQntuples(result) == 1 ? pg_i64(result, 0, 0, -1) : -1;
+	PQclear(result);
+	return owner == store->node
+		       ? 0
+		       : error_set(err, ERR_INTERNAL, "another highwater process has used this database meanwhile");
+}
+
 /* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
 int postgres_connect(struct postgres_store *store, struct error *err)
 {
@@ -65,10 +89,12 @@ int postgres_connect(struct postgres_store *store, struct error *err)
 	owner = postgres_try_lock(store, err);
 	if (owner == 0 && store->session_pid)
 		owner = postgres_end_former(store, err) ? -1 : postgres_try_lock(store, err);
-	if (owner > 0)
+	if (owner > 0 && postgres_note_owner(store, err) == 0)
 		return 0;
+	if (owner > 0)
+		owner = -1;
 	pg_disconnect(store->pg);
-	return owner < 0 ? -1 : error_set(err, ERR_BUSY, "another highwater process uses this database");
+	return owner ? -1 : error_set(err, ERR_BUSY, "another highwater process uses this database");
 }
 
 /* ---- load ---- */

@@ -45,6 +45,9 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 	  "SELECT pg_try_advisory_lock(1213486160, hashtext(current_schema()))::int, a.pid, "                          \
 	  "(extract(epoch FROM a.backend_start) * 1000000)::bigint FROM pg_stat_activity a "                           \
 	  "WHERE a.pid = pg_backend_pid()")                                                                            \
+	X(PG_OWNER_WRITE,                                                                                              \
+	  "INSERT INTO meta VALUES ('owner', $1) ON CONFLICT (key) DO UPDATE SET value = excluded.value")              \
+	X(PG_OWNER_READ, "SELECT value::bigint FROM meta WHERE key = 'owner'")                                         \
 	X(PG_OWNER_END, /* a session of ours; waits until it has ended */                                              \
 	  "SELECT pg_terminate_backend(a.pid, 1000) FROM pg_stat_activity a WHERE a.pid = $1::bigint AND "             \
 	  "(extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint")                                      \
@@ -194,6 +197,7 @@ struct postgres_store {
 	struct pg *pg;
 	struct pg_params params; /* of the statement being sent */
 	void *apps;		 /* tree of struct postgres_app by sdkappid: a cache */
+	bool is_owner;		 /* has noted itself as the owner, once */
 	bool forgets;		 /* the next batch begins with an empty cache: sets borrow from it until then */
 	bool in_batch;		 /* loaded, and neither committed nor abandoned */
 	int64_t session_pid;	 /* at the server: of the session that holds the lock, or held it last; 0: none yet */

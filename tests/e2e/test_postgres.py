@@ -122,6 +122,22 @@ def test_a_second_process_is_refused_and_comes_in_when_the_first_has_gone(make_n
     assert second.show(SDKAPPID)["SdkAppid"] == SDKAPPID
 
 
+def test_a_process_that_lost_the_database_to_another_one_ends_when_it_gets_it_back(make_node):
+    first = make_node()
+    app = first.app(SDKAPPID)
+    app.create("before").ok()
+    second = make_node(database(first), name="second", start=False)
+    sql(database(first), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'highwater'")
+    second.start()
+    app.create("during").refused(100001)
+    assert "another highwater process uses this database" in first.log() and first.child.poll() is None
+    second.manage("room_destroy", {"SdkAppid": SDKAPPID, "RoomIdList": ["before"]}).ok()
+    second.manage("app_delete", {"SdkAppid": SDKAPPID}).ok()
+    second.stop()
+    assert first.child.wait(10) == 74, "what it has in memory is not what is stored"
+    assert 'event=store_lost error="another highwater process has used this database meanwhile"' in first.log()
+
+
 def test_while_the_database_is_down_changes_are_refused_and_then_it_goes_on(make_node, server):
     node = make_node()
     app = node.app(SDKAPPID, MaxRoomCount=100)
