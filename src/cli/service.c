@@ -328,7 +328,7 @@ static void service_tell_alive(const struct service_watch *watch, uint64_t perio
 static int service_next_signal(const struct service_watch *watch, const sigset_t *signals)
 {
 	uint64_t period_ms = systemd_watchdog_ms();
-	uint64_t tick_ms = period_ms / SERVICE_TICKS_PER_PERIOD;
+	uint64_t tick_ms = period_ms / SERVICE_TICKS_PER_PERIOD + 1; /* not 0 */
 	const struct timespec tick = {(time_t)(tick_ms / 1000), (long)(tick_ms % 1000 * 1000000)};
 	struct log_limit limit = {.interval_ms = 1000};
 	int number;

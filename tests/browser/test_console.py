@@ -1,8 +1,9 @@
-"""The console as it is used: sessions, what is shown when something is wrong, the keyboard, and what one changes on its pages."""
+"""The console as it is used: sessions, what is shown when something is wrong, the keyboard, and what one changes."""
 
 import re
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import wire
@@ -54,8 +55,8 @@ def test_session_that_ends(signed_in):
 
 def test_restart_ends_sessions(signed_in):
     backend = signed_in.backend
-    signed_in.allowed += ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET",
-                          "EventSource's response has a"]  # fmt: skip
+    signed_in.allowed.append("ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)")
+    signed_in.allowed.append("EventSource's response has a")  # of one that asks without a session
     signed_in.see("Live", "#live")
     port = backend.port
     assert backend.stop() == 0
@@ -155,6 +156,40 @@ def test_create_with_the_keyboard_only(signed_in):
     assert signed_in.backend.show(77)["MaxRoomCount"] == 500
     keys(signed_in, Keys.ESCAPE)
     signed_in.see("App 77", "h1")
+
+
+def test_focus_survives_what_changes(signed_in):
+    signed_in.backend.app(7, MaxRoomCount=10)
+    signed_in.see("7", "tbody")
+    signed_in.script("document.querySelector('tr[data-app] a').focus()")
+    signed_in.backend.app(8, MaxRoomCount=10)
+    signed_in.wait(lambda: len(signed_in.all("tr[data-app]")) == 2, "another row")
+    assert active(signed_in) == "7"
+
+
+def test_announcements_are_few(signed_in):
+    """Screen readers hear that a threshold was reached, once, and nothing of each room."""
+    app = signed_in.backend.app(SDKAPPID, MaxRoomCount=10)
+    signed_in.go(f"#/app/{SDKAPPID}").see("In the last day", "main")
+    signed_in.script(
+        """window.said = [];
+        const watch = (one) => window.said.push(one.textContent.trim());
+        for (const node of document.querySelectorAll("[aria-live], [role=status], [role=alert]"))
+            new MutationObserver(() => watch(node)).observe(node, { childList: true, characterData: true, subtree: true });"""
+    )
+
+    def now():
+        return signed_in.one(".gauge").get_attribute("aria-valuenow")
+
+    for number in range(6):
+        app.create(f"r{number}").ok()
+    signed_in.wait(lambda: now() == "6", "six rooms")
+    assert signed_in.script("return window.said") == []
+    for number in range(6, 9):
+        app.create(f"r{number}").ok()
+    signed_in.wait(lambda: now() == "9", "nine rooms")
+    assert signed_in.script("return window.said") == [f"App {SDKAPPID} has reached 70 % of its rooms"]
+    app.client.close()
 
 
 def test_theme_switch(signed_in):
@@ -303,6 +338,25 @@ def test_pause_and_replay_many(signed_in, app, receiver):
     wire.wait(lambda: len(receiver.requests) == 6, what="the callbacks once more")
     signed_in.choose("State", "Failed")
     signed_in.see("Nothing matches", "main")
+
+
+def test_nothing_is_drawn_again_under_the_pointer(signed_in, app, receiver):
+    """While callbacks arrive, a button that is pressed stays where it is until it is released."""
+    body = {"SdkAppid": SDKAPPID, "CallbackUrl": receiver.url, "CallbackCommandList": ["Live.CallbackAfterCreateRoom"]}
+    signed_in.backend.manage("callback_set", body).ok()
+    app.create("first").ok()
+    signed_in.go(f"#/app/{SDKAPPID}/deliveries")
+    signed_in.wait(lambda: "Delivered" in signed_in.text("main"), "the first")
+    one = signed_in.one("[aria-label='Details of callback 1 of app 1400000001']")
+    asked = "return performance.getEntriesByType('resource').filter((one) => one.name.endsWith('callback_list')).length"
+    before = signed_in.script(asked)
+    ActionChains(signed_in.driver, duration=0).click_and_hold(one).perform()
+    app.create("second").ok()
+    signed_in.wait(lambda: signed_in.script(asked) > before, "a list that is asked for again")
+    ActionChains(signed_in.driver, duration=0).release().perform()
+    signed_in.see("webhook-id", "dialog")
+    signed_in.press("Close")
+    signed_in.one("[aria-label='Details of callback 2 of app 1400000001']")
 
 
 def test_send_test_that_fails(signed_in, app, make_receiver):

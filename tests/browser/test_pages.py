@@ -1,5 +1,5 @@
-"""Every page, at both widths and in both themes: a picture is kept, nothing scrolls sideways, and axe-core finds nothing that is
-serious. What users choose as names stays text."""
+"""Every page, at both widths and in both themes: a picture is kept, nothing scrolls sideways, and axe-core finds nothing
+that is serious. What users choose as names stays text."""
 
 import pytest
 
@@ -26,6 +26,16 @@ IMAGES = [
     ("callback", f"#/app/{MAIN}/callback", "v1, shared secret 1", "main"),
     ("deliveries", "#/deliveries", "Delivered", "main"),
 ]
+DIALOGS = [
+    ("#/apps", "New app"),
+    (f"#/app/{MAIN}/rooms", "New room"),
+    (f"#/app/{MAIN}/rooms", "Top creators"),
+    (f"#/app/{MAIN}/callback", "New secret"),
+    (f"#/app/{MAIN}/callback", "Set certificate"),
+    (f"#/app/{FULL}/deliveries", "Replay many"),
+    (f"#/app/{MAIN}/access", "New key"),
+    (f"#/app/{MAIN}/access", "Delete app"),
+]
 LOOKS = [(size, width, theme) for size, width in ((DESKTOP, 1280), (PHONE, 390)) for theme in ("light", "dark")]
 AXE = ROOT / "build" / "axe" / "axe.min.js"
 RUN_AXE = """
@@ -49,10 +59,8 @@ def look_with_axe(console):
 
 def settle(console):
     """Colours fade and the water rises for a moment: pictures and contrasts are taken when that is over."""
-    console.wait(
-        lambda: console.script("return document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"),
-        "an end of all motion",
-    )
+    over = "return document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"
+    console.wait(lambda: console.script(over), "an end of all motion")
 
 
 def look(console, name, problems):
@@ -97,6 +105,20 @@ def test_sign_in_page(console, theme):
     console.press("Sign in")
     console.see("That is not the admin token.")
     look(console, f"sign-in-wrong-390-{theme}", problems)
+    assert not problems, "\n".join(map(str, problems))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_dialogs(looker, theme):
+    problems = []
+    looker.theme(theme)
+    for address, button in DIALOGS:
+        looker.go(address)
+        looker.press(button)
+        looker.wait(lambda: looker.all("dialog[open] .dialog-body"), button)
+        settle(looker)
+        problems += [f"{button}: {one}" for one in look_with_axe(looker)]
+        looker.press("Close", "dialog button")
     assert not problems, "\n".join(map(str, problems))
 
 
@@ -165,7 +187,7 @@ def test_names_stay_text(looker):
     looker.see("Delivered", "main")
     for one in looker.all("[aria-label^='Details of']")[:3]:
         one.click()
-        looker.see("Body of the request", "dialog")
+        looker.see("CallbackCommand", "dialog")
         looker.press("Close")
     looker.go("#/app/%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E")
     looker.see("There is no app <img src=x onerror=pwned=1>", "main")

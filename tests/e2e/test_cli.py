@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import sqlite3
@@ -82,6 +83,26 @@ def test_version():
     assert ended.returncode == DONE
     assert re.fullmatch(r"highwater \d+\.\d+\.\d+\S*\n", ended.stdout)
     assert run("--version").stdout == ended.stdout
+
+
+def words_below(text, title):
+    """The first words of a help's section."""
+    return [line.split()[0] for line in text.split(f"{title}:\n")[1].split("\n\n")[0].splitlines() if not line.startswith("    ")]
+
+
+def test_document_names_every_command_and_option():
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text()
+    heads = ", ".join(line[3:] for line in page.splitlines() if line.startswith("## ")) + ","
+    missing = []
+    for group in set(words_below(run("help").stdout, "Commands")) - {"version", "help"}:
+        shown = run(group, "--help").stdout
+        commands = words_below(shown, "Commands") if "\nCommands:\n" in shown else []
+        for command in commands or [""]:
+            name = f"highwater {group} {command}".rstrip()
+            missing += [name] if f"{name}," not in heads and f"highwater {group}," not in heads else []
+            options = words_below(run(group, command, "--help").stdout if command else shown, "Options")
+            missing += [f"{name} {option}" for option in options if option not in page]
+    assert missing == []
 
 
 @pytest.mark.parametrize("words, named", [

@@ -173,6 +173,28 @@ def test_log_level_and_rates_change(make_reloading):
         app.create(f"c{number}").ok()
 
 
+def test_the_management_api_shows_what_is_in_effect(make_reloading):
+    """Also while it changes: a reload and a look at the settings do not hinder each other."""
+    backend, reloading = make_reloading(audit__keep="10d", engine__queue_max=500)
+
+    def shown(name):
+        rows = backend.manage("server_show", {}).ok().response["Settings"]
+        return next((one["Value"], one["Source"]) for one in rows if one["Name"] == name)
+
+    assert shown("audit.keep") == ("10d", "file")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        looking = [pool.submit(shown, "audit.keep") for _ in range(40)]
+        for days in range(11, 21):
+            reloading.write(audit__keep=f"{days}d", engine__queue_max=600)
+            reloading.hup()
+        assert all(one.result()[1] == "file" for one in looking)
+    assert shown("audit.keep") == ("20d", "file")
+    assert shown("engine.queue_max") == ("500", "file"), "which needs a restart"
+    reloading.write()
+    reloading.hup()
+    assert shown("audit.keep") == ("365d", "default")
+
+
 def test_timeouts_of_http_change(make_reloading):
     backend, reloading = make_reloading(http__idle_timeout="60s")
     reloading.write(http__idle_timeout="200ms")

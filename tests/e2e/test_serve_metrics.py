@@ -128,6 +128,14 @@ def test_batches_and_commits_show(serve):
     assert after["highwater_store_bytes"] > 4096 and after["highwater_store_failing"] == 0
 
 
+def test_figures_of_the_process_are_right(serve):
+    limit = resource.prlimit(serve.child.pid, resource.RLIMIT_NOFILE)[0]
+    assert serve.metric("process_max_fds") == limit
+    assert 10 < serve.metric("process_open_fds") < 200
+    assert serve.metric("process_resident_memory_bytes") > 1 << 20
+    assert time.time() - 60 < serve.metric("process_start_time_seconds") <= time.time()
+
+
 def test_state_is_right_after_a_restart(serve):
     app = serve.app(MaxRoomCount=10)
     app.fill(0, 7)
@@ -184,8 +192,7 @@ def test_not_ready_while_the_store_cannot_be_written_and_ready_by_itself_again(s
 
 def test_a_scrape_costs_the_same_before_many_apps_and_rooms(make_backend):
     """10,000 apps and a million rooms: the size is bounded by status.apps_max, and the store is not read for it."""
-    backend = make_backend(*conftest.STATUS, "--status-apps-max", "100", start=False)
-    backend.start()
+    backend = make_backend(*conftest.STATUS)
     first = backend.app(1400000001, MaxRoomCount=1000)
     first.create("a").ok()
     backend.stop()
@@ -210,12 +217,13 @@ def test_a_scrape_costs_the_same_before_many_apps_and_rooms(make_backend):
     text = backend.status()[1]
     found = samples(text)
     assert found["highwater_apps"] == 10000 and found["highwater_rooms"] == 999901
-    assert found["highwater_apps_left_out"] == 9900
-    assert text.count("highwater_app_rooms{") == 100 and len(text) < 200_000
+    assert found["highwater_apps_left_out"] == 9000
+    assert text.count("highwater_app_rooms{") == 1000 and len(text) < 500_000
     assert promtool("check", "metrics", stdin=text) == (0, "")
-    began = time.monotonic()
+    took = []
     for _ in range(20):
+        began = time.monotonic()
         backend.status()
-    each = (time.monotonic() - began) / 20
-    print(f"a scrape of {len(text)} bytes takes {each * 1000:.2f} ms")
-    assert each < 0.1
+        took.append(time.monotonic() - began)
+    print(f"a scrape of {len(text)} bytes takes {min(took) * 1000:.2f} ms at best, {sorted(took)[10] * 1000:.2f} ms in the median")
+    assert sorted(took)[10] < 0.1

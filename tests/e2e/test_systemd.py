@@ -312,4 +312,4 @@ def test_a_socket_that_does_not_listen_stops_the_start(make_backend):
 def test_passed_sockets_that_nobody_uses_are_told(make_backend):
     backend = make_backend(start=False)
     with passing(backend, "http"):
-        assert "sockets_not_used" in backend.log()
+        wire.wait(lambda: "sockets_not_used" in backend.log(), what="the warning")

@@ -84,7 +84,7 @@ function keysCard(tab) {
 				: empty("No key", "Every UserSig is refused until there is one."),
 		);
 	};
-	tab.onApp(draw);
+	tab.onChange((app) => app.Keys, draw);
 	draw();
 	return el(
 		"section",

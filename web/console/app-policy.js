@@ -97,7 +97,8 @@ export async function show(tab) {
 	);
 	const follow = () => {
 		const words = typed(node);
-		said.textContent = words ? meaning(words) : "";
+		const text = words ? meaning(words) : "";
+		if (said.textContent !== text) said.textContent = text; // it is read aloud
 		if (words) updateGauge(meter, { ...app, ...words });
 		node.elements.margin.disabled = node.elements.mode.value === "every";
 		node.elements.step.disabled = node.elements.mode.value !== "step";

@@ -18,6 +18,8 @@ import {
 	loading,
 	notice,
 	options,
+	redraw,
+	released,
 	replace,
 	table,
 	when,
@@ -209,6 +211,7 @@ class Rooms {
 				Count: COUNT,
 				...(this.search ? { Search: this.search } : {}),
 			});
+			await released();
 			if (serial === this.serial && this.tab.alive()) this.draw(found);
 		} catch (error) {
 			if (serial !== this.serial || !this.tab.alive() || error.kind === "ended") return;
@@ -264,7 +267,7 @@ class Rooms {
 				"Made",
 				"Visible",
 			];
-			replace(
+			redraw(
 				this.list,
 				table(
 					"Rooms",
@@ -273,7 +276,7 @@ class Rooms {
 				),
 			);
 		} else {
-			replace(this.list, this.nothing(found));
+			redraw(this.list, this.nothing(found));
 		}
 		this.drawPaging(found);
 	}
@@ -287,13 +290,13 @@ class Rooms {
 
 	drawPaging(found) {
 		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return replace(this.paging);
+		if (page === 1 && !found.Next) return redraw(this.paging);
 		const move = (change) => () => {
 			change();
 			this.chosen.clear();
 			this.load();
 		};
-		return replace(
+		return redraw(
 			this.paging,
 			button(
 				"Previous",

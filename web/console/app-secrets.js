@@ -83,7 +83,7 @@ export function secretsCard(tab) {
 				: empty("No secret", "Callbacks have no webhook-signature."),
 		);
 	};
-	tab.onApp(draw);
+	tab.onChange((app) => app.Secrets, draw);
 	draw();
 	return el(
 		"section",
@@ -183,7 +183,7 @@ export function certificateCard(tab) {
 			),
 		);
 	};
-	tab.onApp(draw);
+	tab.onChange((app) => app.Certificate, draw);
 	draw();
 	return card("Client certificate", box);
 }

@@ -17,6 +17,8 @@ import {
 	notice,
 	noticeError,
 	options,
+	redraw,
+	released,
 	replace,
 	table,
 	when,
@@ -123,6 +125,7 @@ export class Deliveries {
 		const serial = ++this.serial;
 		try {
 			const found = await this.fetchPage();
+			await released();
 			if (serial === this.serial && this.page.alive()) this.draw(found);
 		} catch (error) {
 			if (serial !== this.serial || !this.page.alive() || error.kind === "ended") return;
@@ -160,9 +163,6 @@ export class Deliveries {
 	}
 
 	draw(found) {
-		const focused = this.list.contains(document.activeElement)
-			? document.activeElement.getAttribute("aria-label")
-			: null;
 		const columns = [
 			"Event",
 			"App",
@@ -175,7 +175,7 @@ export class Deliveries {
 		this.drawn = true;
 		if (found.CallbackList.length) {
 			const heads = columns.filter((one) => one !== "App" || !this.sdkappid);
-			replace(
+			redraw(
 				this.list,
 				table(
 					"Callbacks",
@@ -184,9 +184,8 @@ export class Deliveries {
 				),
 			);
 		} else {
-			replace(this.list, this.nothing(found));
+			redraw(this.list, this.nothing(found));
 		}
-		if (focused) this.list.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
 		this.drawPaging(found);
 	}
 
@@ -205,7 +204,7 @@ export class Deliveries {
 
 	drawPaging(found) {
 		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return replace(this.paging);
+		if (page === 1 && !found.Next) return redraw(this.paging);
 		const newer = () => {
 			this.cursors.pop();
 			this.load();
@@ -214,7 +213,7 @@ export class Deliveries {
 			this.cursors.push(found.Next);
 			this.load();
 		};
-		return replace(
+		return redraw(
 			this.paging,
 			button("Newer", newer, { disabled: page === 1 }),
 			el("span", {}, `Page ${page}`),

@@ -63,14 +63,18 @@ export function confirmDialog({ title, text, label, typed, danger = true, extra 
 export function secretDialog(title, text, pairs) {
 	const rows = pairs.map(([name, value]) => {
 		const said = el("span", { class: "help", role: "status" });
-		const copy = button("Copy", async () => {
-			try {
-				await navigator.clipboard.writeText(value);
-				said.textContent = "Copied";
-			} catch {
-				said.textContent = "The browser does not allow it: select the text and copy it";
-			}
-		});
+		const copy = button(
+			"Copy",
+			async () => {
+				try {
+					await navigator.clipboard.writeText(value);
+					said.textContent = "Copied";
+				} catch {
+					said.textContent = "The browser does not allow it: select the text and copy it";
+				}
+			},
+			{ "aria-label": `Copy: ${name}` },
+		);
 		return el(
 			"div",
 			{ class: "field" },

@@ -50,6 +50,15 @@ export function level(app) {
 	return app.RoomCount * 100 >= lowest * app.MaxRoomCount ? "near" : "normal";
 }
 
+/* What is worth saying aloud of an app whose count has changed: that it is full, or has reached a threshold; else "". */
+export function rise(before, after) {
+	const reached = (app) =>
+		Math.max(0, ...app.Thresholds.filter((one) => app.RoomCount * 100 >= one * app.MaxRoomCount));
+	if (level(after) === "full") return level(before) === "full" ? "" : `App ${after.SdkAppid} is full`;
+	const now = reached(after);
+	return now > reached(before) ? `App ${after.SdkAppid} has reached ${now} % of its rooms` : "";
+}
+
 const ENDPOINT_WORDS = { ok: "OK", failing: "Failing", open: "Down", paused: "Paused" };
 
 /* The endpoint of an app: a word for people and the tone of its badge. */

@@ -1,8 +1,9 @@
 /* One app: what all its tabs have in common. Each tab is a module with show(tab); tab has all of the page, and: app (as
- * app_show gives it, kept up to date by events), body (where it draws), reload() and onApp(f). */
+ * app_show gives it, kept up to date by events), body (where it draws), reload(), onApp(f) for what follows each event, and
+ * onChange(part, f) for what is drawn again only when that part of app is another. */
 
 import { call, lazy } from "./api.js";
-import { endpoint } from "./format.js";
+import { endpoint, rise } from "./format.js";
 import { listen } from "./live.js";
 import { announce, badge, el, empty, failed, loading, replace } from "./ui.js";
 
@@ -20,11 +21,16 @@ const RELOAD_MS = 1000;
 export const fetchTabs = () => TABS.forEach(([, , load]) => load().catch(() => {}));
 
 function take(app, event) {
-	const before = app.AlertLevel;
-	Object.assign(app, { RoomCount: event.RoomCount, MaxRoomCount: event.MaxRoomCount, AlertLevel: event.AlertLevel });
-	app.CallbackPending = event.CallbackPending;
-	app.Endpoint = { ...app.Endpoint, State: event.EndpointState };
-	if (app.AlertLevel > before) announce(`App ${app.SdkAppid} has reached ${app.AlertLevel} % of its rooms`);
+	const before = { ...app };
+	Object.assign(app, {
+		RoomCount: event.RoomCount,
+		MaxRoomCount: event.MaxRoomCount,
+		AlertLevel: event.AlertLevel,
+		CallbackPending: event.CallbackPending,
+		Endpoint: { ...app.Endpoint, State: event.EndpointState },
+	});
+	const text = rise(before, app);
+	if (text) announce(text);
 }
 
 export async function show(page) {
@@ -83,7 +89,16 @@ export async function show(page) {
 			Math.max(100, RELOAD_MS - (Date.now() - loadedAt)),
 		);
 	};
-	const tab = { ...page, sdkappid, app, body, reload, onApp: (one) => heard.add(one) };
+	const onApp = (one) => heard.add(one);
+	const onChange = (part, draw) => {
+		let before = JSON.stringify(part(app));
+		onApp(() => {
+			const now = JSON.stringify(part(app));
+			if (now !== before) draw();
+			before = now;
+		});
+	};
+	const tab = { ...page, sdkappid, app, body, reload, onApp, onChange };
 
 	const focused = document.activeElement?.closest?.(".tabs a")?.dataset.tab;
 	replace(

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { listen } from "./live.js";
-import { button, el, empty, failed, field, heading, loading, replace, table, when } from "./ui.js";
+import { button, el, empty, failed, field, heading, loading, redraw, released, replace, table, when } from "./ui.js";
 
 const COUNT = 50;
 const RELOAD_MS = 1000;
@@ -37,6 +37,7 @@ class Audit {
 				Next: this.cursors[this.cursors.length - 1],
 				Count: COUNT,
 			});
+			await released();
 			if (serial === this.serial && this.page.alive()) this.draw(found);
 		} catch (error) {
 			if (serial !== this.serial || !this.page.alive() || error.kind === "ended") return;
@@ -57,7 +58,7 @@ class Audit {
 
 	draw(found) {
 		this.drawn = true;
-		replace(
+		redraw(
 			this.list,
 			found.AuditList.length
 				? table(
@@ -71,12 +72,12 @@ class Audit {
 					),
 		);
 		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return replace(this.paging);
+		if (page === 1 && !found.Next) return redraw(this.paging);
 		const move = (change) => () => {
 			change();
 			this.load();
 		};
-		return replace(
+		return redraw(
 			this.paging,
 			button(
 				"Newer",

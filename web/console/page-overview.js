@@ -3,7 +3,7 @@
 
 import { call } from "./api.js";
 import { newApp } from "./app-new.js";
-import { endpoint, level, number } from "./format.js";
+import { endpoint, number, rise } from "./format.js";
 import { countText, gauge, trend, updateGauge } from "./gauge.js";
 import { listen } from "./live.js";
 import {
@@ -17,6 +17,8 @@ import {
 	heading,
 	loading,
 	options,
+	redraw,
+	released,
 	replace,
 	table,
 	when,
@@ -112,7 +114,7 @@ function rowOf(app) {
 
 /* What an event tells of an app that is shown. */
 function updateRow(row, event) {
-	const before = level(row.app);
+	const before = { ...row.app };
 	Object.assign(row.app, {
 		RoomCount: event.RoomCount,
 		MaxRoomCount: event.MaxRoomCount,
@@ -126,9 +128,8 @@ function updateRow(row, event) {
 	replace(row.alert, alertText(row.app));
 	replace(row.state, badge(endpoint(row.app)));
 	replace(row.pending, oldest(row.app));
-	const now = level(row.app);
-	if (now !== before && now !== "normal")
-		announce(`App ${row.app.SdkAppid} ${now === "full" ? "is full" : "has reached a threshold"}`);
+	const text = rise(before, row.app);
+	if (text) announce(text);
 }
 
 const COLUMNS = [
@@ -182,6 +183,7 @@ class Overview {
 				Offset: offset,
 				Count: COUNT,
 			});
+			await released();
 			if (!this.page.alive() || serial !== this.serial) return;
 			this.loadedAt = Date.now();
 			this.draw(found);
@@ -197,10 +199,9 @@ class Overview {
 
 	draw(found) {
 		this.drawFilters(found);
-		const focused = document.activeElement?.closest?.("tr[data-app]")?.dataset.app;
 		this.rows = new Map(found.AppList.map((app) => [app.SdkAppid, rowOf(app)]));
 		if (found.Total === 0) {
-			replace(
+			redraw(
 				this.list,
 				empty(
 					"No apps yet",
@@ -212,7 +213,7 @@ class Overview {
 			const text = this.state.search
 				? "No SDKAppID begins with these digits."
 				: (NOTHING[this.state.filter] ?? "");
-			replace(
+			redraw(
 				this.list,
 				empty(
 					"Nothing here",
@@ -221,7 +222,7 @@ class Overview {
 				),
 			);
 		} else {
-			replace(
+			redraw(
 				this.list,
 				table(
 					"Apps",
@@ -231,7 +232,6 @@ class Overview {
 				),
 			);
 		}
-		if (focused) this.rows.get(Number(focused))?.node.querySelector("a").focus();
 		this.drawPaging(found);
 	}
 
@@ -241,8 +241,7 @@ class Overview {
 	}
 
 	drawFilters(found) {
-		const focused = this.filters.contains(document.activeElement) ? document.activeElement.dataset.filter : null;
-		replace(
+		redraw(
 			this.filters,
 			FILTERS.map(([name, text, key]) =>
 				el(
@@ -260,15 +259,14 @@ class Overview {
 				),
 			),
 		);
-		if (focused) this.filters.querySelector(`[data-filter="${focused}"]`).focus();
 	}
 
 	drawPaging(found) {
 		const { offset } = this.state;
 		const last = offset + found.AppList.length;
-		if (found.Matched <= COUNT && offset === 0) return replace(this.paging);
+		if (found.Matched <= COUNT && offset === 0) return redraw(this.paging);
 		const go = (to) => () => this.set({ offset: to }).then(() => window.scrollTo(0, 0));
-		return replace(
+		return redraw(
 			this.paging,
 			button("Previous", go(Math.max(0, offset - COUNT)), { disabled: offset === 0 }),
 			el(

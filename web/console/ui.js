@@ -42,6 +42,38 @@ export function replace(node, ...children) {
 	return node;
 }
 
+const nameOf = (node) => node.getAttribute("aria-label") || node.textContent;
+
+/* As replace, for what is drawn again while somebody uses it: what had the focus has it again. */
+export function redraw(node, ...children) {
+	const focused = node.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+	replace(node, ...children);
+	if (focused === null) return;
+	const same = [...node.querySelectorAll("a, button, input, summary")].find((one) => nameOf(one) === focused);
+	same?.focus({ preventScroll: true });
+}
+
+const PRESS_MS_MAX = 5000;
+let pressing = null; // {over, end} while a button of the mouse, or a finger, is down
+
+document.addEventListener("pointerdown", () => {
+	const press = {};
+	press.over = new Promise((resolve) => {
+		press.end = resolve;
+	});
+	setTimeout(press.end, PRESS_MS_MAX); // its end may be elsewhere
+	pressing = press;
+});
+for (const type of ["pointerup", "pointercancel"]) {
+	document.addEventListener(type, () => {
+		setTimeout(pressing?.end ?? (() => {}), 0); // the click comes first
+		pressing = null;
+	});
+}
+
+/* Nothing is drawn again under a finger: a click whose button has gone meanwhile would be lost. */
+export const released = () => pressing?.over;
+
 // ---- time ----
 
 /* A moment as distance from now, exact in its title; "never" for 0. It is kept up to date. */

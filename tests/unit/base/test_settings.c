@@ -481,7 +481,8 @@ static void test_settings_help_shows_every_row(void **state)
 	settings_help(rows, ARRAY_LEN(rows), &out);
 	assert_non_null(strstr(buf_c(&out), "  --http-listen TEXT\n      Where to listen. Default 127.0.0.1:80.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --http-tls BOOL\n      Whether to speak TLS. Default off.\n"));
-	assert_non_null(strstr(buf_c(&out), "  --a-b-count N\n      How many. Can be reloaded. Default 5; 1 to 100.\n"));
+	assert_non_null(
+		strstr(buf_c(&out), "  --a-b-count N\n      How many. Can be reloaded. Default 5; 1 to 100.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-wait DURATION\n      How long. Default 2s; 10ms to 1d.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-size SIZE\n      How large. Default 64KiB; 1B to 1GiB.\n"));
 	assert_non_null(strstr(buf_c(&out), "  --a-hook TEXT\n      Where to post. Can be reloaded.\n"));
