@@ -61,7 +61,8 @@ static int app_row_read_key(struct str line, struct app_key_entry *key)
 	key->create_ms = (int64_t)numbers[1];
 	key->expire_ms = (int64_t)numbers[2];
 	key->len = (uint16_t)line.len;
-	memcpy(key->bytes, line.ptr, line.len);
+	if (line.len)
+		memcpy(key->bytes, line.ptr, line.len);
 	return 0;
 }
 
@@ -148,7 +149,8 @@ static int app_row_read_token(struct str token, struct app_config *config)
 {
 	if (token.len > sizeof(config->token))
 		return -1;
-	memcpy(config->token, token.ptr, token.len);
+	if (token.len)
+		memcpy(config->token, token.ptr, token.len);
 	config->token_len = (uint16_t)token.len;
 	return 0;
 }

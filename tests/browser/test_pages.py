@@ -187,7 +187,7 @@ def test_names_stay_text(looker):
     looker.see("Delivered", "main")
     for one in looker.all("[aria-label^='Details of']")[:3]:
         one.click()
-        looker.see("Body of the request", "dialog")
+        looker.see("CallbackCommand", "dialog")
         looker.press("Close")
     looker.go("#/app/%3Cimg%20src%3Dx%20onerror%3Dpwned%3D1%3E")
     looker.see("There is no app <img src=x onerror=pwned=1>", "main")

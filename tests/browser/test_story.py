@@ -12,6 +12,7 @@ import wire
 SDKAPPID = 1400000001
 TOKEN = "2c8d1f7ab0"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ALERT_WORD = "AfterCreateRoomReachingThreshold"
 ALERT = "Creating room reaches the threshold"
 
 # Rooms are made by the client module, as an app's users do; each line on standard input is a RoomId.
@@ -150,6 +151,9 @@ def test_story(console, make_app_backend, users):
     before = receive.events()[-1]["Times"]
     console.press("Details of callback 3 of app 1400000001")
     console.see("Attempt 2", "dialog")
+    query = f"SdkAppid={SDKAPPID}&CallbackCommand=Live.Callback{ALERT_WORD}&contenttype=json"
+    console.see(f"POST http://127.0.0.1:{receive.port}/callback?{query}", "dialog pre")
+    console.see('"CurRoomCount": 8', "dialog pre")
     console.press("Replay")
     wire.wait(lambda: receive.events()[-1]["Times"] == before + 1, what="the replay at the receiver")
     console.see("replayed once", "dialog")

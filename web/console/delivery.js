@@ -80,7 +80,32 @@ export async function replay(webhookId) {
 	notice("It is sent again.");
 }
 
-function body(found) {
+/* The request as it goes out at the next attempt: the URL is the app's of now, signatures are made when it is sent. */
+function requestText(found, app) {
+	const query = new URLSearchParams({
+		SdkAppid: found.SdkAppid,
+		CallbackCommand: found.CallbackCommand,
+		contenttype: "json",
+		ClientIP: found.ClientIP,
+		OptPlatform: found.OptPlatform,
+	});
+	const { CallbackUrl: url, IsTokenEnable: signs } = app;
+	const lines = [
+		url
+			? `POST ${url}${url.includes("?") ? "&" : "?"}${query}${signs ? "&Sign=…&RequestTime=…" : ""}`
+			: "POST (the app has no URL now)",
+		"Content-Type: application/json",
+		`webhook-id: ${found.WebhookId}`,
+		...(app.Secrets?.length
+			? ["webhook-timestamp: …", `webhook-signature: ${app.Secrets.map(({ Kind }) => `${Kind},…`).join(" ")}`]
+			: []),
+		`Highwater-Sequence: ${found.Sequence}`,
+		...(found.Threshold ? [`Highwater-Threshold: ${found.Threshold}`] : []),
+	];
+	return `${lines.join("\n")}\n\n${JSON.stringify(found.Body, null, 2)}`;
+}
+
+function body(found, app) {
 	const state = callbackState(found.State);
 	return [
 		facts([
@@ -106,8 +131,8 @@ function body(found) {
 					]
 				: null,
 		]),
-		el("h3", {}, "Body of the request"),
-		el("pre", { class: "code-box", tabIndex: 0, "aria-label": "Packet" }, JSON.stringify(found.Body, null, 2)),
+		el("h3", {}, "Request"),
+		el("pre", { class: "code-box", tabIndex: 0, "aria-label": "Request" }, requestText(found, app)),
 		el("h3", {}, "Attempts"),
 		found.AttemptList.length
 			? el("ol", { class: "attempts", reversed: true }, [...found.AttemptList].reverse().map(attemptBox))
@@ -145,11 +170,12 @@ export function openDelivery(webhookId) {
 	async function load() {
 		try {
 			const found = await call("callback_show", { WebhookId: webhookId });
+			const app = await call("app_show", { SdkAppid: found.SdkAppid }).catch(() => ({ CallbackUrl: "" })); // deleted
 			await released();
 			sdkappid = found.SdkAppid;
 			const left = dialog.scrollTop;
 			again.hidden = !isFinal(found.State);
-			redraw(content, body(found));
+			redraw(content, body(found, app));
 			dialog.scrollTop = left;
 		} catch (error) {
 			if (error.kind !== "ended") replace(content, failed(error, load));
