@@ -424,6 +424,27 @@ def test_pause_and_replay_many(signed_in, app, receiver):
     signed_in.see("Nothing matches", "main")
 
 
+def test_try_now(browser, make_backend, receiver):
+    """The endpoint is mended: nobody wants to wait for the next attempt, which is an hour away."""
+    backend = make_backend(*"--callback-retry-first 1h --callback-retry-longest 1h --callback-probe-longest 1h".split(), folder="slow")
+    app = backend.app(SDKAPPID, MaxRoomCount=10, callback=receiver.url)
+    console = console_of(browser, backend).sign_in(f"#/app/{SDKAPPID}/deliveries")
+    console.see("No callbacks yet")
+    assert "Try now" not in console.text()
+    receiver.down()
+    for number in range(8):
+        app.create(f"room-{number}").ok()
+    console.see("Try now")
+    receiver.up()
+    console.press("Try now")
+    console.see("What waits is tried now.")
+    console.see("Delivered", "tbody")
+    console.gone("Try now", "main")
+    app.client.close()
+    console.check()
+    browser.get("about:blank")
+
+
 def test_nothing_is_drawn_again_under_the_pointer(signed_in, app, receiver):
     """While callbacks arrive, a button that is pressed stays where it is until it is released."""
     body = {"SdkAppid": SDKAPPID, "CallbackUrl": receiver.url, "CallbackCommandList": ["Live.CallbackAfterCreateRoom"]}
