@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define METRICS_OLDEST_MS 1000 /* how long what the store says of the oldest waiting event is used */
+#define METRICS_OLDEST_MS 1000	       /* how long what the store says of the oldest waiting event is used */
+#define METRICS_AFTER_FAILURE_MS 60000 /* a store that does not answer costs the page its time limit this often */
 
 struct metrics {
 	struct metrics_options options;
@@ -22,7 +23,7 @@ struct metrics {
 	struct store_reader *reader;
 	struct figures_app *apps; /* app_count_max of them */
 	int64_t oldest_ms;	  /* wall clock, of the oldest event that waits; 0 for none */
-	int64_t oldest_read_ms;	  /* monotonic: when that was read; 0: never */
+	int64_t oldest_next_ms;	  /* monotonic: when that is to be read again */
 };
 
 /* ---- apps ---- */
@@ -218,22 +219,26 @@ static void metrics_write_engine(const struct metrics *metrics, const struct eng
 
 /* ---- delivery ---- */
 
-/* Reads the oldest event that waits when what there is is too old. What cannot be read now stays as it was. */
-static void metrics_read_oldest(struct metrics *metrics)
+/* Reads the oldest event that waits when what there is is too old. What cannot be read now stays as it was. The thread
+ * answers /healthz too: a store that is known to fail is not asked. */
+static void metrics_read_oldest(struct metrics *metrics, bool is_failing)
 {
 	int64_t now_ms = clock_mono_ms();
 	int64_t oldest_ms = 0;
 	struct error err;
 
-	if (metrics->oldest_read_ms && now_ms - metrics->oldest_read_ms < METRICS_OLDEST_MS)
+	if (is_failing || now_ms < metrics->oldest_next_ms)
 		return;
-	if (store_waiting_oldest(metrics->reader, 0, &oldest_ms, &err) < 0)
+	if (store_waiting_oldest(metrics->reader, 0, &oldest_ms, &err) < 0) {
+		metrics->oldest_next_ms = clock_mono_ms() + METRICS_AFTER_FAILURE_MS;
 		return;
+	}
 	metrics->oldest_ms = oldest_ms;
-	metrics->oldest_read_ms = now_ms;
+	metrics->oldest_next_ms = now_ms + METRICS_OLDEST_MS;
 }
 
-static void metrics_write_delivery(struct metrics *metrics, const struct hook_stats *stats, struct buf *out)
+static void metrics_write_delivery(struct metrics *metrics, const struct hook_stats *stats, bool is_failing,
+				   struct buf *out)
 {
 	static const int64_t bounds[] = HOOK_LATENCY_BUCKETS_US;
 	static const char name[] = "highwater_deliveries_total";
@@ -241,7 +246,7 @@ static void metrics_write_delivery(struct metrics *metrics, const struct hook_st
 					       stats->latency_us_total};
 	int64_t age_ms;
 
-	metrics_read_oldest(metrics);
+	metrics_read_oldest(metrics, is_failing);
 	age_ms = metrics->oldest_ms ? clock_wall_ms() - metrics->oldest_ms : 0;
 	prom_family(out, name, "counter", "Callbacks by how a try of them ended, once that is durable.");
 	prom_word(out, name, "outcome", "delivered", stats->delivered_total);
@@ -296,7 +301,7 @@ void metrics_write(void *context, struct buf *out)
 	metrics_write_calls(metrics, out);
 	metrics_write_queues(&engine, &hook, out);
 	metrics_write_engine(metrics, &engine, out);
-	metrics_write_delivery(metrics, &hook, out);
+	metrics_write_delivery(metrics, &hook, engine.is_failing, out);
 	prom_gauge(out, "highwater_sessions", "Browsers signed in to the console.",
 		   sessions_count(metrics->options.api->sessions, clock_mono_ms()));
 	metrics_write_http(metrics, out);

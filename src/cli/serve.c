@@ -73,7 +73,9 @@ struct serve_settings {
 #define SERVE_DAY (86400 * SERVE_S)
 #define SERVE_ALLOWED_NAME "callback.allowed_addresses"
 #define SERVE_MIB (UINT64_C(1024) * 1024)
-#define SERVE_PRUNE_MS 60000 /* between two rounds of removing old callbacks */
+#define SERVE_PRUNE_MS 60000   /* between two rounds of removing old callbacks */
+#define SERVE_PROBE_MS 5000    /* with PostgreSQL: how soon it is noticed, without a request, that it went away */
+#define SERVE_PATIENCE_TIMES 6 /* store.timeout: the longest that a thread waits for PostgreSQL before it goes round */
 
 /* on_unparsable: a 2xx without a reply that can be understood often comes from something before the receiver (a default
  * page, a login wall, a proxy), so it proves nothing. Trying again may show a receiver one event twice, which the same
@@ -328,6 +330,7 @@ static int serve_open_engine(struct serve *serve, struct error *err)
 		.queue_count_max = serve->settings.queue_max,
 		.batch_count_max = serve->settings.batch_max,
 		.prune_interval_ms = SERVE_PRUNE_MS,
+		.probe_interval_ms = serve_is_postgres(&serve->settings) ? SERVE_PROBE_MS : 0,
 		.keep = serve_keep(&serve->settings),
 	};
 
@@ -523,10 +526,19 @@ static int64_t serve_round_ms(void *context)
 	return rounds[0];
 }
 
+/* With PostgreSQL a thread may wait for it: for a batch, and while it asks what became of one (see store/postgres.c). */
+static uint64_t serve_patience_ms(const struct serve *serve)
+{
+	return serve_is_postgres(&serve->settings) ? SERVE_PATIENCE_TIMES * serve->settings.store_timeout : 0;
+}
+
 static int serve_run_service(struct serve *serve, struct error *err)
 {
-	const struct service_watch watch = {
-		.reload = serve_reload, .ping = serve_ping, .round_ms = serve_round_ms, .context = serve};
+	const struct service_watch watch = {.reload = serve_reload,
+					    .ping = serve_ping,
+					    .round_ms = serve_round_ms,
+					    .patience_ms = serve_patience_ms(serve),
+					    .context = serve};
 
 	service_prepare(&serve->log);
 	if (serve_open(serve, err) || serve_start(serve, err))

@@ -312,9 +312,10 @@ static void service_tell_alive(const struct service_watch *watch, uint64_t perio
 {
 	int64_t now_ms = clock_mono_ms();
 	int64_t behind_ms = watch->round_ms ? now_ms - watch->round_ms(watch->context) : 0;
+	uint64_t patience_ms = watch->patience_ms > period_ms / 2 ? watch->patience_ms : period_ms / 2;
 	uint64_t held_back;
 
-	if (behind_ms <= (int64_t)(period_ms / 2))
+	if (behind_ms <= (int64_t)patience_ms)
 		systemd_alive();
 	else if (log_limit_pass(limit, now_ms, &held_back))
 		log_event(LOG_LEVEL_ERROR, "thread_stalls", LOG_I64("behind_ms", behind_ms),

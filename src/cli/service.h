@@ -205,6 +205,8 @@ struct service_watch {
 	 * without it last did, on clock_mono_ms. NULL for both: that the main thread runs is all that is told. */
 	void (*ping)(void *context);
 	int64_t (*round_ms)(void *context);
+	uint64_t
+		patience_ms; /* a thread may be without it for this long, if that is more than half of the watchdog's time */
 	void *context;
 };
 /* Waits for SIGTERM or SIGINT and logs "stopping". From then on a further one ends the process at once. */

@@ -176,7 +176,9 @@ static void engine_die(const struct error *err)
 /* Notes that the store cannot be written, or, with NULL, that it can. */
 static void engine_note_health(struct engine *engine, const struct error *err)
 {
-	engine->probe_ms = err ? clock_mono_ms() + ENGINE_PROBE_PAUSE_MS : INT64_MAX;
+	uint64_t pause_ms = err ? ENGINE_PROBE_PAUSE_MS : engine->options.probe_interval_ms;
+
+	engine->probe_ms = pause_ms ? clock_mono_ms() + (int64_t)pause_ms : INT64_MAX;
 	pthread_mutex_lock(&engine->lock);
 	engine->stats.is_failing = err != NULL;
 	(void)str_copy(engine->stats.failure, sizeof(engine->stats.failure),
@@ -363,20 +365,25 @@ static void engine_prune(struct engine *engine)
 }
 
 /* After a failed batch: is there room again? Else whoever asks whether we are ready, and sends nothing while we are not,
- * would wait for ever. */
+ * would wait for ever. And before, where a store may go away: else the first request would find that out. */
 static void engine_probe(struct engine *engine)
 {
+	bool was_failing = engine->stats.is_failing; /* only the writer changes it */
 	struct error err;
 
 	if (clock_mono_ms() < engine->probe_ms)
 		return;
 	if (store_probe(engine->store, &err) == 0) {
 		engine_note_health(engine, NULL);
-		log_event(LOG_LEVEL_INFO, "store_writable", LOG_C("action", "batches are stored again"));
+		if (was_failing)
+			log_event(LOG_LEVEL_INFO, "store_writable", LOG_C("action", "batches are stored again"));
 		return;
 	}
 	if (err.class == ERR_INTERNAL)
 		engine_die(&err);
+	if (!was_failing)
+		log_event(LOG_LEVEL_ERROR, "store_unwritable", LOG_C("class", error_class_word(err.class)),
+			  LOG_C("error", err.text));
 	engine_note_health(engine, &err);
 }
 
@@ -400,7 +407,9 @@ static void *engine_write(void *context)
 
 		if (jobs)
 			engine_do_batch(engine, jobs, count);
+		atomic_store(&engine->writer_round_ms, clock_mono_ms());
 		engine_prune(engine);
+		atomic_store(&engine->writer_round_ms, clock_mono_ms());
 		engine_probe(engine);
 		atomic_store(&engine->writer_round_ms, clock_mono_ms());
 	}
@@ -474,7 +483,8 @@ int engine_open(const struct engine_options *options, struct store *store, struc
 	engine->store = store;
 	engine->directory = directory_new();
 	engine->figures = figures_new();
-	engine->probe_ms = INT64_MAX;
+	engine->probe_ms =
+		options->probe_interval_ms ? clock_mono_ms() + (int64_t)options->probe_interval_ms : INT64_MAX;
 	engine->hash_key = hash_key_random();
 	engine->commands = mem_zalloc(options->batch_count_max * sizeof(*engine->commands));
 	engine->failure_limit.interval_ms = 1000;

@@ -25,6 +25,9 @@ struct engine_options {
 	/* The writer looks for callbacks that nobody keeps any longer this often (0: never) and removes them between
 	 * batches, few at a time. */
 	uint64_t prune_interval_ms;
+	/* While the writer has nothing to do it tries this often whether the store can be written (0: only after a failure),
+	 * for a store that may go away while nobody uses it. */
+	uint64_t probe_interval_ms;
 	struct engine_keep keep;
 };
 

@@ -25,6 +25,7 @@ struct pg {
 	PGconn *conn; /* NULL: none */
 	size_t sent;  /* statements of the trip that is being put together */
 	bool failed;  /* one of them could not be added */
+	bool warned;  /* the server gave a warning since the trip began */
 };
 
 /* ---- errors ---- */
@@ -121,6 +122,20 @@ static int pg_flush(struct pg *pg, int64_t deadline_ms, struct error *err)
 	return rc == 0 ? 0 : pg_fail_connection(pg, "sending", err);
 }
 
+/* The server's own words for why it ends the session go before libpq's "closed unexpectedly". Ends the result. */
+static int pg_fail_ended(struct pg *pg, PGresult *why, struct error *err)
+{
+	if (why && PQresultErrorField(why, PG_DIAG_SQLSTATE))
+		(void)pg_fail_result(why, err); /* -1 follows */
+	else
+		(void)error_set(err, ERR_IO, "PostgreSQL, waiting: %.*s",
+				STR_ARG(pg_line(PQerrorMessage(pg->conn)))); /* -1 follows */
+	err->class = ERR_IO; /* the connection is gone, whatever the reason */
+	PQclear(why);
+	pg_disconnect(pg);
+	return -1;
+}
+
 /* The next thing libpq gives, NULL included. */
 static int pg_take(struct pg *pg, int64_t deadline_ms, PGresult **result_out, struct error *err)
 {
@@ -131,18 +146,7 @@ static int pg_take(struct pg *pg, int64_t deadline_ms, PGresult **result_out, st
 			return pg_fail_connection(pg, "waiting", err);
 	}
 	*result_out = PQgetResult(pg->conn);
-	if (PQstatus(pg->conn) == CONNECTION_OK)
-		return 0;
-	if (*result_out && PQresultErrorField(*result_out, PG_DIAG_SQLSTATE))
-		(void)pg_fail_result(*result_out, err); /* why the server ended it; -1 follows */
-	else
-		(void)error_set(err, ERR_IO, "PostgreSQL, waiting: %.*s",
-				STR_ARG(pg_line(PQerrorMessage(pg->conn)))); /* -1 follows */
-	if (err->class == ERR_BUSY || err->class == ERR_TIMEOUT)
-		err->class = ERR_IO; /* the connection is gone, whatever the reason */
-	PQclear(*result_out);
-	pg_disconnect(pg);
-	return -1;
+	return PQstatus(pg->conn) == CONNECTION_OK ? 0 : pg_fail_ended(pg, *result_out, err);
 }
 
 /* ---- trips ---- */
@@ -185,7 +189,7 @@ static int pg_take_statement(struct pg *pg, int64_t deadline_ms, PGresult **resu
 	struct error lost;
 
 	*result_out = NULL;
-	if (pg_take(pg, deadline_ms, &result, &lost) || (result && pg_take(pg, deadline_ms, &end, &lost))) {
+	if (pg_take(pg, deadline_ms, &result, &lost)) {
 		if (!*failed)
 			*err = lost;
 		return -1;
@@ -194,15 +198,24 @@ static int pg_take_statement(struct pg *pg, int64_t deadline_ms, PGresult **resu
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 		*result_out = result;
-		return 0;
+		break;
 	case PGRES_PIPELINE_ABORTED: /* skipped because of one before */
+		PQclear(result);
 		break;
 	default:
 		if (!*failed)
 			*failed = pg_fail_result(result, err);
+		PQclear(result);
 	}
-	PQclear(result);
-	return 0;
+	if (!result || pg_take(pg, deadline_ms, &end, &lost) == 0)
+		return 0;
+	PQclear(*result_out);
+	*result_out = NULL;
+	if (!*failed)
+		*err = lost;
+	else if (err->class == ERR_BUSY || err->class == ERR_TIMEOUT)
+		err->class = ERR_IO; /* the session ended with it */
+	return -1;
 }
 
 /* Takes everything up to the Sync, and keeps the first `count` results. */
@@ -211,6 +224,7 @@ static int pg_take_all(struct pg *pg, PGresult **results, size_t count, struct e
 	int64_t deadline_ms = clock_mono_ms() + (int64_t)pg->options.answer_timeout_ms;
 	size_t sent = pg->sent;
 	int failed = 0;
+	struct error lost; /* goes after the first error */
 	PGresult *sync;
 
 	if (pg_flush(pg, deadline_ms, err))
@@ -225,9 +239,10 @@ static int pg_take_all(struct pg *pg, PGresult **results, size_t count, struct e
 		else
 			PQclear(result);
 	}
-	if (pg_take(pg, deadline_ms, &sync, err))
+	if (pg_take(pg, deadline_ms, &sync, failed ? &lost : err))
 		return -1;
-	assert(PQresultStatus(sync) == PGRES_PIPELINE_SYNC);
+	if (PQresultStatus(sync) != PGRES_PIPELINE_SYNC) /* the session was ended after its last statement */
+		return pg_fail_ended(pg, sync, failed ? &lost : err);
 	PQclear(sync);
 	return failed;
 }
@@ -241,6 +256,7 @@ int pg_trip(struct pg *pg, PGresult **results_out, size_t count, struct error *e
 	for (size_t i = 0; i < count; i++)
 		results_out[i] = NULL;
 	assert(count <= pg->sent);
+	pg->warned = false;
 	if (pg->failed || !PQpipelineSync(pg->conn)) {
 		(void)pg_fail_connection(pg, "putting statements together", err); /* -1 follows */
 		result = -1;
@@ -402,11 +418,28 @@ int pg_append_bytes(const PGresult *result, int row, int column, struct buf *out
 
 /* ---- connecting ---- */
 
-/* The server's own notices, such as "relation already exists, skipping", are nobody's news. */
-static void pg_hush(void *context, const PGresult *result)
+/* The server's notices, such as "relation already exists, skipping", are nobody's news. */
+static void pg_notice(void *context, const PGresult *result)
 {
-	(void)context;
-	(void)result;
+	struct pg *pg = context;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	pg->warned = pg->warned || (severity && strcmp(severity, "WARNING") == 0);
+}
+
+/* In another encoding there are characters that cannot be stored, and one of them would fail a whole batch. */
+static int pg_check_encoding(struct pg *pg, struct error *err)
+{
+	static const char *const names[] = {"server_encoding", "client_encoding"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *value = PQparameterStatus(pg->conn, names[i]);
+
+		if (!value || strcmp(value, "UTF8") != 0)
+			return error_set(err, ERR_INVALID, "PostgreSQL: %s is %.40s and must be UTF8", names[i],
+					 value ? value : "unknown");
+	}
+	return 0;
 }
 
 static PGconn *pg_dial(const struct pg *pg)
@@ -431,19 +464,25 @@ static PGconn *pg_dial(const struct pg *pg)
 
 static int pg_prepare_session(struct pg *pg, struct error *err)
 {
-	char settings[1024];
+	unsigned long long answer_ms = (unsigned long long)pg->options.answer_timeout_ms;
+	unsigned long long answer_s = (answer_ms + 999) / 1000;
+	char settings[1280];
 
+	/* the tcp_ ones: how soon the server notices that we, or our machine, are gone without a word; at most twice
+	 * the time for an answer and a little */
 	(void)snprintf(
 		settings, sizeof(settings),
 		"SELECT set_config('statement_timeout', '%llu', false), set_config('lock_timeout', '%llu', false), "
 		"set_config('idle_in_transaction_session_timeout', '%llu', false), "
+		"set_config('tcp_keepalives_idle', '%llu', false), set_config('tcp_keepalives_interval', '%llu', "
+		"false), "
+		"set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '%llu', false), "
 		"set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') "
 		"IN ('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, false), "
 		"set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
-		"set_config('bytea_output', 'hex', false), "
+		"set_config('client_min_messages', 'warning', false), set_config('bytea_output', 'hex', false), "
 		"set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)",
-		(unsigned long long)pg->options.answer_timeout_ms, (unsigned long long)pg->options.answer_timeout_ms,
-		(unsigned long long)pg->options.answer_timeout_ms); /* fits */
+		answer_ms, answer_ms, answer_ms, answer_s, (answer_s + 2) / 3, answer_ms); /* fits */
 	pg_send_sql(pg, settings);
 	return pg_trip(pg, NULL, 0, err);
 }
@@ -466,10 +505,10 @@ int pg_connect(struct pg *pg, struct error *err)
 	pg->conn = pg_dial(pg);
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 		return pg_fail_connection(pg, "connecting", err);
-	(void)PQsetNoticeReceiver(pg->conn, pg_hush, NULL); /* the one before */
+	(void)PQsetNoticeReceiver(pg->conn, pg_notice, pg); /* the one before */
 	if (PQsetnonblocking(pg->conn, 1) || !PQenterPipelineMode(pg->conn))
 		return pg_fail_connection(pg, "beginning a pipeline", err);
-	if (pg_prepare_session(pg, err) || pg_prepare_statements(pg, err)) {
+	if (pg_check_encoding(pg, err) || pg_prepare_session(pg, err) || pg_prepare_statements(pg, err)) {
 		pg_disconnect(pg);
 		return -1;
 	}
@@ -482,6 +521,11 @@ void pg_disconnect(struct pg *pg)
 	pg->conn = NULL;
 	pg->sent = 0;
 	pg->failed = false;
+}
+
+bool pg_was_warned(const struct pg *pg)
+{
+	return pg->warned;
 }
 
 bool pg_is_connected(const struct pg *pg)

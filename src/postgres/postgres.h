@@ -24,7 +24,8 @@ struct pg_options {
 MUST_CHECK int pg_open(const struct pg_options *options, struct pg **pg_out, struct error *err);
 /* Accepts NULL. */
 void pg_close(struct pg **pg);
-/* Connects when there is no connection: to a server that can write, durably. Errors ERR_IO. */
+/* Connects when there is no connection: to a server that can write, durably. Errors ERR_IO, ERR_INVALID (the encoding is
+ * not UTF-8). */
 MUST_CHECK int pg_connect(struct pg *pg, struct error *err);
 /* Drops the connection; what it had begun is undone by the server. */
 void pg_disconnect(struct pg *pg);
@@ -62,6 +63,8 @@ void pg_send_sql(struct pg *pg, const char *sql);
  * (deadlock, lost a race: the same may succeed when done again), ERR_TIMEOUT, ERR_FULL, ERR_IO; the connection was lost
  * when pg_is_connected is false then, and it is not known how far the trip came. */
 MUST_CHECK int pg_trip(struct pg *pg, PGresult **results_out, size_t count, struct error *err);
+/* Did the server give a warning in the last trip? A COMMIT that no longer waits for its standbys succeeds with one. */
+bool pg_was_warned(const struct pg *pg);
 /* SQL without results, several commands too. */
 MUST_CHECK int pg_execute(struct pg *pg, const char *sql, struct error *err);
 

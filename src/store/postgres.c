@@ -25,25 +25,50 @@
 
 /* ---- connecting ---- */
 
-/* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
-int postgres_connect(struct postgres_store *store, struct error *err)
+/* Returns 1 when the lock is ours, 0 when it is not, -1. */
+static int postgres_try_lock(struct postgres_store *store, struct error *err)
 {
 	PGresult *result;
 	bool owner;
+
+	pg_send(store->pg, PG_OWNER_LOCK, NULL);
+	if (pg_trip(store->pg, &result, 1, err))
+		return -1;
+	owner = PQntuples(result) == 1 && pg_i64(result, 0, 0, 0) == 1;
+	if (owner) {
+		store->session_pid = pg_i64(result, 0, 1, 0);
+		store->session_us = pg_i64(result, 0, 2, 0);
+	}
+	PQclear(result);
+	return owner;
+}
+
+/* A session of ours whose connection was lost on the way holds the lock until the server finds that out. */
+static int postgres_end_former(struct postgres_store *store, struct error *err)
+{
+	pg_params_begin(&store->params, 2, false);
+	pg_param_i64(&store->params, 0, store->session_pid);
+	pg_param_i64(&store->params, 1, store->session_us);
+	pg_send(store->pg, PG_OWNER_END, &store->params);
+	return pg_trip(store->pg, NULL, 0, err);
+}
+
+/* The lock belongs to the session: it ends with this process, however that ends, and with the connection. */
+int postgres_connect(struct postgres_store *store, struct error *err)
+{
+	int owner;
 
 	if (pg_is_connected(store->pg))
 		return 0;
 	if (pg_connect(store->pg, err))
 		return -1;
-	pg_send(store->pg, PG_OWNER_LOCK, NULL);
-	if (pg_trip(store->pg, &result, 1, err))
-		return -1;
-	owner = PQntuples(result) == 1 && pg_i64(result, 0, 0, 0) == 1;
-	PQclear(result);
-	if (owner)
+	owner = postgres_try_lock(store, err);
+	if (owner == 0 && store->session_pid)
+		owner = postgres_end_former(store, err) ? -1 : postgres_try_lock(store, err);
+	if (owner > 0)
 		return 0;
 	pg_disconnect(store->pg);
-	return error_set(err, ERR_BUSY, "another highwater process uses this database");
+	return owner < 0 ? -1 : error_set(err, ERR_BUSY, "another highwater process uses this database");
 }
 
 /* ---- load ---- */
@@ -52,6 +77,9 @@ static int postgres_load(struct store *base, struct live_set *set, struct error 
 {
 	struct postgres_store *store = (struct postgres_store *)base;
 
+	if (store->forgets)
+		postgres_forget_all(store);
+	store->forgets = false;
 	store_abandon(base); /* nothing is open, unless a rollback failed: then the connection ends */
 	store->in_batch = true;
 	if (postgres_load_set(store, set, err) == 0)
@@ -84,7 +112,13 @@ static void postgres_pause(void)
 	(void)nanosleep(&pause, NULL); /* a shorter one asks sooner */
 }
 
-/* Asks once. Returns 1: the batch was stored; 0: it was not; -1: no answer. */
+/* The server has committed and was told, or took too long, to wait for its standbys no more. */
+static int postgres_fail_alone(struct error *err)
+{
+	return error_set(err, ERR_IO, "PostgreSQL gave a warning: perhaps the standbys do not have the commit");
+}
+
+/* Asks once; reading the row for update is a commit too, which waits for the standbys as the batch did. Returns 1: the batch was stored; 0: it was not; -1: no answer. */
 static int postgres_ask(struct postgres_store *store, struct error *err)
 {
 	PGresult *result;
@@ -99,7 +133,7 @@ static int postgres_ask(struct postgres_store *store, struct error *err)
 		return -1;
 	stored = PQntuples(result) == 1 && pg_i64(result, 0, 0, -1) == store->batch;
 	PQclear(result);
-	return stored;
+	return pg_was_warned(store->pg) ? postgres_fail_alone(err) : stored;
 }
 
 /* The connection was lost while the batch was being committed. Returns 0 when it was stored. */
@@ -111,7 +145,7 @@ static int postgres_resolve(struct postgres_store *store, struct error *err)
 
 	while ((stored = postgres_ask(store, err)) < 0 && clock_mono_ms() < until_ms)
 		postgres_pause();
-	postgres_forget_all(store); /* the versions that the batch gave are not known */
+	store->forgets = true; /* the versions that the batch gave are not known */
 	if (stored > 0)
 		return 0;
 	*err = why;
@@ -161,6 +195,10 @@ static int postgres_commit(struct store *base, struct live_set *set, struct erro
 		return lost ? postgres_resolve(store, err) : -1;
 	}
 	store->in_batch = false;
+	if (pg_was_warned(store->pg)) {
+		PQclear(states);
+		return postgres_fail_alone(err) ? postgres_resolve(store, err) : 0;
+	}
 	postgres_learn(store, set, states);
 	PQclear(states);
 	return 0;

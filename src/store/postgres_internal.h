@@ -41,8 +41,13 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 	  "ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, time_ms = excluded.time_ms")                         \
 	X(PG_NODE_READ, /* waits for a session of ours that has not ended yet */                                       \
 	  "SELECT batch FROM nodes WHERE id = $1::bigint FOR UPDATE")                                                  \
-	X(PG_OWNER_LOCK, /* of one schema, as long as the session lasts */                                             \
-	  "SELECT pg_try_advisory_lock(1213486160, hashtext(current_schema()))::int")                                  \
+	X(PG_OWNER_LOCK, /* of one schema, as long as the session lasts; and what names the session */                 \
+	  "SELECT pg_try_advisory_lock(1213486160, hashtext(current_schema()))::int, a.pid, "                          \
+	  "(extract(epoch FROM a.backend_start) * 1000000)::bigint FROM pg_stat_activity a "                           \
+	  "WHERE a.pid = pg_backend_pid()")                                                                            \
+	X(PG_OWNER_END, /* a session of ours; waits until it has ended */                                              \
+	  "SELECT pg_terminate_backend(a.pid, 1000) FROM pg_stat_activity a WHERE a.pid = $1::bigint AND "             \
+	  "(extract(epoch FROM a.backend_start) * 1000000)::bigint = $2::bigint")                                      \
 	X(PG_NUMBER_LOCK, "SELECT value::bigint FROM meta WHERE key = 'app_number_next' FOR UPDATE")                   \
 	X(PG_NUMBER_SET, "UPDATE meta SET value = $1 WHERE key = 'app_number_next'")                                   \
 	X(PG_ROOMS_FIND,                                                                                               \
@@ -189,7 +194,10 @@ struct postgres_store {
 	struct pg *pg;
 	struct pg_params params; /* of the statement being sent */
 	void *apps;		 /* tree of struct postgres_app by sdkappid: a cache */
+	bool forgets;		 /* the next batch begins with an empty cache: sets borrow from it until then */
 	bool in_batch;		 /* loaded, and neither committed nor abandoned */
+	int64_t session_pid;	 /* at the server: of the session that holds the lock, or held it last; 0: none yet */
+	int64_t session_us;	 /* when that session began, by the server's clock */
 	int64_t node;		 /* random, of this process */
 	int64_t batch;		 /* the last one that was sent; names it to the server after a lost connection */
 };

@@ -124,16 +124,26 @@ static int postgres_look_on(struct pg *pg, int64_t *version_out, struct error *e
 {
 	PGresult *result;
 	bool there;
+	bool schema;
+	bool allowed;
 
 	if (pg_connect(pg, err))
 		return -1;
-	pg_send_sql(pg, "SELECT to_regclass('meta') IS NOT NULL");
+	pg_send_sql(pg, "SELECT to_regclass('meta') IS NOT NULL, current_schema() IS NOT NULL, "
+			"has_schema_privilege(current_schema(), 'CREATE')");
 	if (pg_trip(pg, &result, 1, err))
 		return -1;
 	there = str_eq(pg_str(result, 0, 0), STR("t"));
+	schema = str_eq(pg_str(result, 0, 1), STR("t"));
+	allowed = str_eq(pg_str(result, 0, 2), STR("t"));
 	PQclear(result);
 	*version_out = 0;
-	return there ? postgres_read_version(pg, version_out, err) : 0;
+	if (there && postgres_read_version(pg, version_out, err))
+		return -1;
+	if (*version_out == (int64_t)ARRAY_LEN(postgres_steps) || allowed)
+		return 0;
+	return schema ? error_set(err, ERR_DENIED, "the role may not make tables in the current schema")
+		      : error_set(err, ERR_INVALID, "no schema of its search_path is there");
 }
 
 int store_postgres_inspect(const struct store_postgres_options *options, unsigned *steps_out, struct error *err)
