@@ -16,7 +16,7 @@ struct api;
 /* What the management API tells of the backend; all borrowed. */
 struct api_about {
 	const struct settings *settings;
-	const char *store;    /* its kind: "sqlite" */
+	const char *store;    /* its kind: "sqlite" or "postgresql" */
 	const char *data_dir; /* where it keeps its files */
 };
 

@@ -17,15 +17,21 @@ void rooms_start_body(const struct cli_line *line, struct buf *body)
 	buf_printf(body, "{\"SdkAppid\":%" PRIu64, options_get(line, OPTION_APP)->number);
 }
 
-/* Well-formed UTF-8, as all that was read; controls (C0, DEL, C1) become '?'. */
+/* Well-formed UTF-8, as all that was read; controls (C0, DEL, C1) become '?', what turns the direction is escaped. */
 static void rooms_print_text(const char *text)
 {
+	struct buf safe;
+
+	buf_init(&safe, 6 * strlen(text) + 1);
 	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
 		bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
 
-		(void)putchar(*at < 0x20 || *at == 0x7f || c1 ? '?' : *at); /* standard output is all there is */
+		buf_append_char(&safe, *at < 0x20 || *at == 0x7f || c1 ? '?' : (char)*at);
 		at += c1;
 	}
+	json_escape_unsafe(&safe, 0);
+	(void)fputs(buf_c(&safe), stdout); /* standard output is all there is */
+	buf_fini(&safe);
 }
 
 static void rooms_print_time(int64_t wall_ms)

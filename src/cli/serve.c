@@ -5,14 +5,12 @@
  * those finds everything there. Stop, on SIGTERM or SIGINT: no new requests, answers for those under way, delivery,
  * engine, and all is closed in reverse; a second signal ends the process at once, which loses nothing that was
  * acknowledged.
- *
- * The admin token is made at the first start and kept in DATA/admin-token, for the owner's eyes only. It is never
- * logged. */
+ */
 #include "api/api.h"
 #include "api/metrics.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "cli/files.h"
+#include "cli/serve_token.h"
 #include "cli/reload.h"
 #include "cli/service.h"
 #include "http/guard.h"
@@ -22,9 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SERVE_TOKEN_RANDOM_BYTES 32 /* twice as many hexadecimal digits */
-#define SERVE_TOKEN_BYTES_MIN 16
-#define SERVE_TOKEN_BYTES_MAX 256
 #define SERVE_PATH_BYTES_MAX 4096
 
 struct serve_settings {
@@ -188,6 +183,7 @@ struct serve {
 	struct metrics *metrics; /* NULL for none, as status_server */
 	struct status_page page;
 	struct http_server *status_server;
+	bool wrote_status_port; /* the file of another process that runs is not ours to remove */
 	struct reload reload;
 };
 
@@ -239,63 +235,7 @@ static int serve_check(void *target, struct error *err)
 		       : 0;
 }
 
-/* ---- the admin token ---- */
-
-static int serve_make_token(const char *path, struct buf *token, struct error *err)
-{
-	unsigned char random[SERVE_TOKEN_RANDOM_BYTES];
-	int result;
-
-	random_bytes(random, sizeof(random));
-	buf_append_hex(token, random, sizeof(random));
-	mem_wipe(random, sizeof(random));
-	result = files_write(path, buf_str(token), 0600, err);
-	if (result == 0)
-		log_event(LOG_LEVEL_INFO, "admin_token_made", LOG_C("file", path));
-	return result;
-}
-
-static int serve_read_token(const char *path, struct buf *token, struct error *err)
-{
-	if (files_check_private(path, err) || files_read_secret(path, SERVE_TOKEN_BYTES_MAX, token, err))
-		return error_wrap(err, "the admin token");
-	if (token->len < SERVE_TOKEN_BYTES_MIN)
-		return error_set(err, ERR_INVALID,
-				 "the admin token: %s holds fewer than %d bytes; remove the file and the "
-				 "next start makes a new one",
-				 path, SERVE_TOKEN_BYTES_MIN);
-	return 0;
-}
-
-/* The store is open: its lock keeps two servers from making two tokens. */
-static int serve_open_token(struct serve *serve, struct error *err)
-{
-	struct buf path;
-	int result;
-
-	buf_init(&serve->token, SERVE_TOKEN_BYTES_MAX + 1024);
-	buf_init(&path, SERVE_PATH_BYTES_MAX);
-	buf_printf(&path, "%s/admin-token", serve->settings.data_dir);
-	if (access(buf_c(&path), F_OK) && errno == ENOENT)
-		result = serve_make_token(buf_c(&path), &serve->token, err);
-	else
-		result = serve_read_token(buf_c(&path), &serve->token, err);
-	buf_fini(&path);
-	return result;
-}
-
 /* ---- --check ---- */
-
-static int serve_look_token(const char *path, struct error *err)
-{
-	struct buf token;
-	int result;
-
-	buf_init(&token, SERVE_TOKEN_BYTES_MAX + 1024);
-	result = serve_read_token(path, &token, err);
-	files_wipe(&token);
-	return result;
-}
 
 static bool serve_is_postgres(const struct serve_settings *settings)
 {
@@ -327,7 +267,6 @@ static void serve_look(void *target, struct look *look)
 {
 	const struct serve_settings *settings = &container_of(target, struct serve, settings)->settings;
 	char path[SERVE_PATH_BYTES_MAX];
-	struct error err;
 
 	service_http_look(&settings->http, look);
 	service_status_look(&settings->status, look);
@@ -339,13 +278,7 @@ static void serve_look(void *target, struct look *look)
 	(void)snprintf(path, sizeof(path), "%s/highwater.db", settings->data_dir); /* fits, as below */
 	if (!serve_is_postgres(settings))
 		look_store(look, "data.dir", path);
-	(void)snprintf(path, sizeof(path), "%s/admin-token", settings->data_dir);
-	if (access(path, F_OK) && errno == ENOENT)
-		look_say(look, LOOK_OK, "data.dir", "%s is made at the start", path);
-	else if (serve_look_token(path, &err))
-		look_fail(look, "data.dir", &err);
-	else
-		look_say(look, LOOK_OK, "data.dir", "%s is there, for its owner only", path);
+	serve_token_look(settings->data_dir, look);
 }
 
 /* ---- open, start, stop, close ---- */
@@ -486,7 +419,10 @@ static int serve_open_status(struct serve *serve, struct error *err)
 	serve->page.write_metrics = metrics_write;
 	serve->page.write_trouble = metrics_write_trouble;
 	serve->page.context = serve->metrics;
-	return service_open_status(&serve->settings.status, &serve->page, &serve->status_server, err);
+	if (service_open_status(&serve->settings.status, &serve->page, &serve->status_server, err))
+		return -1;
+	serve->wrote_status_port = true;
+	return 0;
 }
 
 static void serve_close_status(struct serve *serve)
@@ -497,8 +433,9 @@ static void serve_close_status(struct serve *serve)
 
 static int serve_open(struct serve *serve, struct error *err)
 {
-	return serve_open_store(serve, err) || serve_open_token(serve, err) || serve_open_engine(serve, err) ||
-			       serve_open_hook(serve, err) || serve_open_server(serve, err)
+	return serve_open_store(serve, err) || serve_token_open(serve->settings.data_dir, &serve->token, err) ||
+			       serve_open_engine(serve, err) || serve_open_hook(serve, err) ||
+			       serve_open_server(serve, err)
 		       ? -1
 		       : 0;
 }
@@ -640,7 +577,8 @@ static int serve_run(int argc, char **argv)
 			exit = service_fail(&serve_service, &err);
 		else
 			service_stopped(&serve.settings.http);
-		service_stopped_status(&serve.settings.status);
+		if (serve.wrote_status_port)
+			service_stopped_status(&serve.settings.status);
 	}
 	settings_fini(&settings);
 	return exit;

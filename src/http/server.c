@@ -351,11 +351,11 @@ void http_server_drain(struct http_server *server, uint64_t timeout_ms)
 /* Lets the library see the ends of the sockets that were shut down, so that it frees what it holds. */
 static void server_thread_flush(struct server_thread *thread)
 {
-	struct server_conn *first = thread->conns;
+	struct server_conn *at = thread->conns;
 
-	for (struct server_conn *conn = first; conn; conn = conn->next == first ? NULL : conn->next)
-		if (conn->stream)
-			server_stream_abort(conn->stream);
+	for (unsigned left = (unsigned)atomic_load(&thread->connection_count); at && left > 0; left--, at = at->next)
+		if (at->stream)
+			server_stream_abort(at->stream);
 	for (unsigned rounds = 0; rounds < 100 && thread->conns; rounds++) {
 		struct server_conn *conn = thread->conns;
 

@@ -45,8 +45,8 @@ void pg_params_fini(struct pg_params *params);
 /* Empties it, for a statement of `count` parameters, all of them arrays or none. */
 void pg_params_begin(struct pg_params *params, size_t count, bool arrays);
 /* Makes parameter `index` a plain number, in a statement of arrays. */
-void pg_param_scalar_i64(struct pg_params *params, size_t index, int64_t value);
-void pg_param_i64(struct pg_params *params, size_t index, int64_t value);
+void pg_param_scalar_i64(struct pg_params *params, size_t index, int64_t number);
+void pg_param_i64(struct pg_params *params, size_t index, int64_t number);
 /* Well-formed UTF-8 without NUL, which PostgreSQL's text cannot hold. */
 void pg_param_str(struct pg_params *params, size_t index, struct str text);
 /* Of a parameter that is bytea: any bytes. */

@@ -6,7 +6,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+#define SQLITE_LOCK_PAUSE_MS 20
+#define SQLITE_LOCK_TRIES 50 /* a second */
 
 /* SQLite knows a full disk by ENOSPC alone. What the system said is asked of the file that is written, the log: the
  * connection's own memory of it is not set by a COMMIT. */
@@ -107,6 +111,20 @@ bool sqlite_in_bounds(sqlite3_stmt *statement, const struct sqlite_bounds *bound
 
 /* ---- files ---- */
 
+/* Takes the lock. A process that was killed while it started a program leaves a child behind that holds the lock until it
+ * is that program: a moment, on a busy machine a longer one. So a lock that is held is asked for again. */
+static int sqlite_take_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = SQLITE_LOCK_PAUSE_MS * 1000000L};
+	int rc = flock(fd, LOCK_EX | LOCK_NB);
+
+	for (unsigned i = 0; rc && errno == EWOULDBLOCK && i < SQLITE_LOCK_TRIES; i++) {
+		(void)nanosleep(&pause, NULL); /* waking early only means asking early */
+		rc = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return rc;
+}
+
 int sqlite_lock(const char *path, int *lock_fd_out, struct error *err)
 {
 	char *real =
@@ -122,7 +140,7 @@ int sqlite_lock(const char *path, int *lock_fd_out, struct error *err)
 	lock_fd = open(buf_c(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock_fd < 0)
 		result = error_set_errno(err, errno, "opening %s", buf_c(&name));
-	else if (flock(lock_fd, LOCK_EX | LOCK_NB))
+	else if (sqlite_take_lock(lock_fd))
 		result = errno == EWOULDBLOCK ? error_set(err, ERR_BUSY, "another highwater process uses it")
 					      : error_set_errno(err, errno, "locking %s", buf_c(&name));
 	buf_fini(&name);

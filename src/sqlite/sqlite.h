@@ -10,8 +10,8 @@
 MUST_CHECK int sqlite_connect(const char *path, int flags, sqlite3 **db_out, struct error *err);
 
 /* Makes the file (mode 0600) where it is missing, and locks it against other processes that call this, by a lock file
- * beside it: path, with links followed, and ".lock". The lock ends when `lock_fd_out` is closed. Errors ERR_BUSY (another process has it),
- * ERR_IO. */
+ * beside it: path, with links followed, and ".lock". The lock ends when `lock_fd_out` is closed. Errors ERR_BUSY (another
+ * process has it, and has it still after a second), ERR_IO. */
 MUST_CHECK int sqlite_lock(const char *path, int *lock_fd_out, struct error *err);
 /* Switches the file to a write-ahead log. Errors ERR_IO where its file system cannot hold one, and as sqlite_fail's. */
 MUST_CHECK int sqlite_use_wal(sqlite3 *db, struct error *err);

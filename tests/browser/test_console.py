@@ -75,6 +75,48 @@ def test_restart_ends_sessions(signed_in):
     signed_in.see("Live", "#live")
 
 
+def test_session_that_ends_on_a_page_that_asks_for_nothing(signed_in):
+    """Somebody signs out in another tab: no page stays, also one that does not follow the backend."""
+    signed_in.allowed.append("EventSource's response has a")
+    signed_in.go("#/settings").see("data.dir")
+    signed_in.see("Live", "#live")
+    signed_in.script("""
+        fetch("/manage/v1/session_show", {method: "POST", body: "{}"}).then((answer) => answer.json()).then((found) =>
+            fetch("/manage/v1/session_close", {method: "POST", body: "{}", headers: {"Highwater-Csrf": found.Response.CsrfToken}}))
+    """)
+    signed_in.see("The session has ended. Sign in again.")
+    assert "data.dir" not in signed_in.text()
+
+
+def test_figures_that_are_not_known(signed_in):
+    """Zeros while the backend does not answer would look like good news; and an app's page comes back by itself."""
+    backend = signed_in.backend
+    signed_in.allowed.append("ERR_|EventSource's response has a")
+    signed_in.see("No apps yet")
+    assert set(signed_in.text(".filter-count").split()) == {"0"}
+    signed_in.command("Network.enable")
+    signed_in.command("Network.setBlockedURLs", urls=["*/manage/v1/*"])
+    try:
+        backend.app(SDKAPPID)
+        signed_in.see("The backend does not answer", "main")
+        assert "0" not in signed_in.text(".filters")
+        assert signed_in.text(".filters [aria-hidden]").split() == ["–"] * 6
+        signed_in.go(f"#/app/{SDKAPPID}").see("The backend does not answer", "main")
+    finally:
+        signed_in.command("Network.setBlockedURLs", urls=[])
+    signed_in.see(f"App {SDKAPPID}", "h1")
+    signed_in.go("#/apps").see(str(SDKAPPID), "main")
+    assert signed_in.text(".filter-count").split()[0] == "1"
+
+
+def test_addresses_that_are_none(signed_in):
+    for address in ("#/constructor", "#/app/%", "#/%ff", "#/__proto__/x"):
+        signed_in.go("#/settings").see("data.dir")
+        signed_in.go(address).gone("data.dir")
+        text = "There is no app %" if "app" in address else "No apps yet"
+        signed_in.see(text, "main")
+
+
 def test_wrong_tokens(browser, make_backend):
     backend = make_backend("--manage-wrong-tokens-max", "2", folder="strict")
     console = console_of(browser, backend).open()
@@ -237,6 +279,38 @@ def test_policy(signed_in, app):
     assert (found["MaxRoomCount"], found["Thresholds"], found["AlertMode"], found["RearmMargin"]) == (40, [50, 90], "edge", 7)
 
 
+def test_two_operators_at_once(signed_in, app):
+    """What somebody else changes is shown, is not undone, or is told before it would be."""
+    manage = signed_in.backend.manage
+    signed_in.go(f"#/app/{SDKAPPID}/policy").see("70 % is 7 rooms")
+    signed_in.see("Live", "#live")
+    manage("app_set", {"SdkAppid": SDKAPPID, "MaxRoomCount": 20}).ok()
+    signed_in.see("70 % is 14 rooms")
+    assert signed_in.labelled("Maximum of rooms").get_attribute("value") == "20"
+    signed_in.fill("Thresholds (percent)", "60")
+    manage("app_set", {"SdkAppid": SDKAPPID, "MaxRoomCount": 40}).ok()
+    signed_in.see("This has been changed meanwhile", ".form-stale")
+    signed_in.press("Save policy")
+    signed_in.see("The policy is saved.")
+    signed_in.see("60 % is 24 rooms")
+    found = signed_in.backend.show(SDKAPPID)
+    assert (found["MaxRoomCount"], found["Thresholds"]) == (40, [60])
+    assert not signed_in.all(".form-stale")
+    signed_in.go(f"#/app/{SDKAPPID}/access").see("Key 1")
+    signed_in.fill("Names", "eve")
+    manage("app_set", {"SdkAppid": SDKAPPID, "Admins": ["mallory"]}).ok()
+    signed_in.see("This has been changed meanwhile", ".form-stale")
+    signed_in.press("Show the change")
+    assert signed_in.labelled("Names").get_attribute("value") == "mallory"
+    signed_in.go(f"#/app/{SDKAPPID}/callback").see("Where callbacks go")
+    signed_in.fill("URL", "http://127.0.0.1:9/mine")
+    url = "http://127.0.0.1:9/theirs"
+    manage("callback_set", {"SdkAppid": SDKAPPID, "CallbackUrl": url, "CallbackCommandList": []}).ok()
+    signed_in.see("This has been changed meanwhile", ".form-stale")
+    signed_in.press("Show the change")
+    assert signed_in.labelled("URL").get_attribute("value") == url
+
+
 def test_keys_and_admins(signed_in, app):
     signed_in.go(f"#/app/{SDKAPPID}/access")
     signed_in.press("New key")
@@ -309,6 +383,16 @@ def test_rooms(signed_in, app):
     signed_in.see("Destroy 2 rooms?", "dialog")
     signed_in.press("Destroy")
     signed_in.see("2 rooms are destroyed.")
+    app.create("room-gone").ok()
+    signed_in.see("room-gone", "main")
+    for name in ("room-gone", "room-2"):
+        signed_in.one(f"[aria-label='Choose room {name}']").click()
+    app.destroy("room-gone").ok()
+    signed_in.press("Destroy 2")
+    signed_in.press("Destroy")
+    signed_in.see("The room is destroyed.")
+    signed_in.see("1 was not. room-gone: ")
+    app.create("room-2").ok()
     assert sorted(app.room_ids()) == ["other", "room-1", "room-2"]
     app.create("room-new").ok()
     signed_in.see("room-new", "main")  # the list follows
@@ -338,6 +422,27 @@ def test_pause_and_replay_many(signed_in, app, receiver):
     wire.wait(lambda: len(receiver.requests) == 6, what="the callbacks once more")
     signed_in.choose("State", "Failed")
     signed_in.see("Nothing matches", "main")
+
+
+def test_try_now(browser, make_backend, receiver):
+    """The endpoint is mended: nobody wants to wait for the next attempt, which is an hour away."""
+    backend = make_backend(*"--callback-retry-first 1h --callback-retry-longest 1h --callback-probe-longest 1h".split(), folder="slow")
+    app = backend.app(SDKAPPID, MaxRoomCount=10, callback=receiver.url)
+    console = console_of(browser, backend).sign_in(f"#/app/{SDKAPPID}/deliveries")
+    console.see("No callbacks yet")
+    assert "Try now" not in console.text()
+    receiver.down()
+    for number in range(8):
+        app.create(f"room-{number}").ok()
+    console.see("Try now")
+    receiver.up()
+    console.press("Try now")
+    console.see("What waits is tried now.")
+    console.see("Delivered", "tbody")
+    console.gone("Try now", "main")
+    app.client.close()
+    console.check()
+    browser.get("about:blank")
 
 
 def test_nothing_is_drawn_again_under_the_pointer(signed_in, app, receiver):

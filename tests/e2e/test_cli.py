@@ -346,12 +346,12 @@ def test_operator_makes_shows_and_destroys_rooms(backend, cli):
     app = backend.app(MaxRoomCount=10)
     cli("room", "create", "r1", "--app", APP, "--owner", "anna", "--name", "Evening", "--hidden")
     cli("room", "create", "r2", "--app", APP)
-    app.set_metadata("r1", {"k": "v\x1b[2J\u009b"}).ok()
+    app.set_metadata("r1", {"k": "v\x1b[2J\u009b\u202e"}).ok()
     app.admins("r1", "bob").ok()
     ban = {"RoomId": "r1", "MemberList_Account": ["bad"], "Duration": 3600, "Reason": "because"}
     app.rest("ban_member", ban).ok()
     shown = cli("room", "show", "r1", "--app", APP).stdout
-    for line in (f"{'owner':24}anna", f"{'visible':24}no", f"{'metadata':24}k = v?[2J?\n", f"{'admins':24}bob",
+    for line in (f"{'owner':24}anna", f"{'visible':24}no", f"{'metadata':24}k = v?[2J?\\u202e\n", f"{'admins':24}bob",
                  f"{'banned':24}bad, until 20"):  # fmt: skip
         assert f"  {line}" in shown, shown
     assert re.search(r"^  created +20\d\d-\S+Z$", shown, re.MULTILINE)

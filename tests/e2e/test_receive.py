@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -680,6 +681,18 @@ def test_second_receiver_leaves_the_port_file_of_the_first(receive, tmp_path):
     """It does not start, since the record is in use; the file is what finds the metrics of the one that runs."""
     ended = conftest.run(*receive.arguments, "--http-port-file", str(tmp_path / "port"), env=receive.environment)
     assert ended.returncode == 3 and "another highwater process uses it" in ended.stderr
+    assert receive.status("/healthz")[0] == 200
+
+
+def test_lock_that_is_held_for_a_moment_is_waited_for(receive):
+    """As by the child of a receiver that was killed while it started a sink's program."""
+    assert receive.stop() == 0
+    with open(str(receive.record) + ".lock", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        release = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
+        release.start()
+        receive.start()
+        release.join()
     assert receive.status("/healthz")[0] == 200
 
 

@@ -61,12 +61,14 @@ def test_kills_under_load_lose_nothing_and_double_nothing(make_app_backend, make
     random.seed(7)
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
         done = [pool.submit(load.run, worker) for worker in range(SENDERS)]
-        for _ in range(KILLS):
-            wanted = len(load.answered) + random.randrange(1, 60)
-            wire.wait(lambda: len(load.answered) >= wanted, what="answers", seconds=30)
-            receive.kill()
-            receive.start()
-        load.stop.set()
+        try:
+            for _ in range(KILLS):
+                wanted = len(load.answered) + random.randrange(1, 60)
+                wire.wait(lambda: len(load.answered) >= wanted, what="answers", seconds=30)
+                receive.kill()
+                receive.start()
+        finally:
+            load.stop.set()  # or the pool would wait for ever
         for one in done:
             one.result()
     recorded = collections.Counter(event["WebhookId"] for event in receive.events())

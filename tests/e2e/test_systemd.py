@@ -3,6 +3,7 @@ a watchdog that listens, and sockets that are passed."""
 
 import concurrent.futures
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -188,10 +189,10 @@ def test_watchdog_is_not_fed_while_any_thread_that_matters_stands_still(make_bac
 
 LAUNCHER = """
 import os, sys
-count = int(sys.argv[1])
-for number in range(count):
-    os.dup2(100 + number, 3 + number, inheritable=True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(count), LISTEN_FDNAMES=sys.argv[2])
+fds = [int(fd) for fd in sys.argv[1].split(",")]
+for number, fd in enumerate(fds):
+    os.dup2(fd, 3 + number, inheritable=True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)), LISTEN_FDNAMES=sys.argv[2])
 os.execv(sys.argv[3], sys.argv[3:])
 """
 
@@ -200,13 +201,11 @@ os.execv(sys.argv[3], sys.argv[3:])
 def passing(process, *names, sockets=None, seconds=20):
     """Starts it as a service manager does that has these sockets."""
     own = sockets or [listener() for _ in names]
-    for number, one in enumerate(own):
-        os.dup2(one.fileno(), 100 + number, inheritable=True)
-    fds = tuple(range(100, 100 + len(own)))
+    fds = [fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 100) for one in own]  # above those that the launcher moves them to
     process.port_file.unlink(missing_ok=True)
     with open(process.log_path, "ab") as log:
         process.child = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER, str(len(own)), ":".join(names), conftest.BINARY, *process.arguments,
+            [sys.executable, "-c", LAUNCHER, ",".join(map(str, fds)), ":".join(names), conftest.BINARY, *process.arguments,
              "--http-port-file", str(process.port_file)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=process.folder, pass_fds=fds,
             env={**os.environ, **process.environment})  # fmt: skip

@@ -100,8 +100,7 @@ function keysCard(tab) {
 }
 
 function adminsCard(tab) {
-	return card(
-		"Admins",
+	const make = () =>
 		form(
 			{ label: "Save admins" },
 			async (node) => {
@@ -109,6 +108,7 @@ function adminsCard(tab) {
 				await call("app_set", { SdkAppid: tab.sdkappid, Admins: names });
 				notice("The admins are saved.");
 				await tab.reload();
+				shared.saved();
 			},
 			field({
 				label: "Names",
@@ -119,8 +119,9 @@ function adminsCard(tab) {
 				value: tab.app.Admins.join("\n"),
 				help: "One a line, up to 10. Who has a UserSig of one of them may use the server API.",
 			}),
-		),
-	);
+		);
+	const shared = tab.shared((app) => app.Admins, make);
+	return card("Admins", shared.box);
 }
 
 function deleteApp(tab) {

@@ -47,7 +47,7 @@ function switches(app) {
 	);
 }
 
-function configuration(app, node) {
+function configuration(app, enabled, node) {
 	const chosen = [...SENT, ...NEVER_SENT].filter((command) => node.elements[command].checked);
 	const token = node.elements.token.value;
 	const enable = node.elements.enable.checked;
@@ -56,11 +56,11 @@ function configuration(app, node) {
 		CallbackUrl: node.elements.url.value.trim(),
 		CallbackCommandList: chosen,
 		...(token ? { Token: token } : {}),
-		...(token || enable !== app.IsTokenEnable ? { IsTokenEnable: enable } : {}),
+		...(token || enable !== enabled ? { IsTokenEnable: enable } : {}),
 	};
 }
 
-function clear(tab) {
+function clear(tab, saved) {
 	confirmDialog(
 		{
 			title: "Delete URL and switches?",
@@ -71,24 +71,25 @@ function clear(tab) {
 			await call("callback_clear", { SdkAppid: tab.sdkappid });
 			notice("URL and switches are deleted.");
 			await tab.reload();
-			drawConfiguration(tab);
+			saved();
 		},
 	);
 }
 
-function drawConfiguration(tab) {
+function configurationForm(tab, saved) {
 	const { app } = tab;
-	const node = form(
+	const enabled = app.IsTokenEnable; // as it is shown
+	return form(
 		{
 			label: "Save callback",
-			extra: app.CallbackUrl ? button("Delete", () => clear(tab), { class: "btn btn-outline btn-bad" }) : [],
+			extra: app.CallbackUrl ? button("Delete", () => clear(tab, saved), { class: "btn btn-outline btn-bad" }) : [],
 		},
 		async (sent) => {
-			await call("callback_set", configuration(app, sent));
+			await call("callback_set", configuration(app, enabled, sent));
 			sent.elements.token.value = "";
 			notice("The callback is saved. It acts from the next attempt on.");
 			await tab.reload();
-			drawConfiguration(tab);
+			saved();
 		},
 		field({
 			label: "URL",
@@ -113,9 +114,6 @@ function drawConfiguration(tab) {
 			check({ label: "Sign callbacks with the token", name: "enable", checked: app.IsTokenEnable }),
 		),
 	);
-	const before = tab.configurationBox.contains(document.activeElement);
-	replace(tab.configurationBox, el("h2", { class: "card-title" }, "Where callbacks go"), node);
-	if (before) node.querySelector("button[type=submit]").focus();
 }
 
 // ---- the endpoint, and a test ----
@@ -186,14 +184,14 @@ function endpointCard(tab) {
 }
 
 export async function show(tab) {
-	tab.configurationBox = el("section", { class: "card-box" });
-	drawConfiguration(tab);
+	const part = (app) => [app.CallbackUrl, app.CallbackCommandList, app.IsTokenEnable];
+	const shared = tab.shared(part, () => configurationForm(tab, () => shared.saved()));
 	replace(
 		tab.body,
 		el(
 			"div",
 			{ class: "columns columns-wide" },
-			el("div", {}, tab.configurationBox, secretsCard(tab)),
+			el("div", {}, card("Where callbacks go", shared.box), secretsCard(tab)),
 			el("div", {}, endpointCard(tab), certificateCard(tab)),
 		),
 	);

@@ -16,7 +16,18 @@ export async function show(tab) {
 			noticeError(error);
 		}
 	});
+	/* To resume what is not paused means: whatever is known of the endpoint, send now. */
+	const tryNow = button("Try now", async () => {
+		try {
+			await call("callback_resume", { SdkAppid: tab.sdkappid });
+			notice("What waits is tried now.");
+		} catch (error) {
+			noticeError(error);
+		}
+	});
 	const draw = () => {
+		const { State: state } = tab.app.Endpoint;
+		tryNow.hidden = !tab.app.CallbackPending || (state !== "failing" && state !== "open");
 		pause.textContent = tab.app.Endpoint.State === "paused" ? "Resume" : "Pause";
 	};
 	tab.onApp(draw);
@@ -25,6 +36,7 @@ export async function show(tab) {
 		tab.body,
 		list.elements(
 			button("Replay many", () => openReplayMany(tab.sdkappid)),
+			tryNow,
 			pause,
 		),
 	);

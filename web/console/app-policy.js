@@ -6,6 +6,16 @@ import { gauge, updateGauge } from "./gauge.js";
 import { card, check, el, field, form, integer, notice, options, replace } from "./ui.js";
 import { thresholdsOf } from "./app-new.js";
 
+const FIELDS = [
+	"MaxRoomCount",
+	"Thresholds",
+	"AlertMode",
+	"RearmMargin",
+	"StepPercent",
+	"AccountsRequired",
+	"CallbackOverwrite",
+];
+
 /* What is typed as maximum and thresholds, or null while it makes no sense. */
 function typed(form) {
 	try {
@@ -35,10 +45,17 @@ function wordsOf(node) {
 	};
 }
 
-export async function show(tab) {
+const policyOf = (app) => Object.fromEntries(FIELDS.map((name) => [name, app[name]]));
+
+/* Only what was changed is sent: what another operator changes meanwhile stays. */
+function changesOf(before, words) {
+	const isNew = ([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]);
+	return Object.fromEntries(Object.entries(words).filter(isNew));
+}
+
+function policyForm(tab, saved) {
 	const { app } = tab;
-	const meter = gauge(app, { tall: true });
-	const said = el("p", { class: "help policy-said", "aria-live": "polite" });
+	const before = policyOf(app);
 	const margin = field({
 		label: "Re-arm margin (percentage points)",
 		name: "margin",
@@ -53,12 +70,14 @@ export async function show(tab) {
 		value: app.StepPercent,
 		help: "In step mode: how much fuller the app must be for the next alert.",
 	});
-	const node = form(
+	return form(
 		{ label: "Save policy" },
 		async (sent) => {
-			await call("app_set", { SdkAppid: tab.sdkappid, ...wordsOf(sent) });
+			const changes = changesOf(before, wordsOf(sent));
+			if (Object.keys(changes).length) await call("app_set", { SdkAppid: tab.sdkappid, ...changes });
 			notice("The policy is saved.");
 			await tab.reload();
+			saved();
 		},
 		el(
 			"div",
@@ -71,7 +90,7 @@ export async function show(tab) {
 				help: "One to eight, rising, such as 70, 90.",
 			}),
 		),
-		said,
+		el("p", { class: "help policy-said", "aria-live": "polite" }),
 		field({
 			label: "Mode",
 			name: "mode",
@@ -95,28 +114,32 @@ export async function show(tab) {
 			help: "Otherwise the app's server must use update_callback, as the vendor's API asks for.",
 		}),
 	);
+}
+
+export async function show(tab) {
+	const { app } = tab;
+	const meter = gauge(app, { tall: true });
+	const rooms = el("p", { class: "help" });
+	let node;
 	const follow = () => {
 		const words = typed(node);
 		const text = words ? meaning(words) : "";
+		const said = node.querySelector(".policy-said");
 		if (said.textContent !== text) said.textContent = text; // it is read aloud
 		if (words) updateGauge(meter, { ...app, ...words });
 		node.elements.margin.disabled = node.elements.mode.value === "every";
 		node.elements.step.disabled = node.elements.mode.value !== "step";
+		replace(rooms, `With the ${number(app.RoomCount)} rooms of now.`);
 	};
-	for (const type of ["input", "change"]) node.addEventListener(type, follow);
-	follow();
+	const shared = tab.shared(policyOf, () => {
+		node = policyForm(tab, () => shared.saved());
+		for (const type of ["input", "change"]) node.addEventListener(type, follow);
+		follow();
+		return node;
+	});
 	tab.onApp(follow);
 	replace(
 		tab.body,
-		el(
-			"div",
-			{ class: "policy-grid" },
-			card("Alert policy", node),
-			card(
-				"How that looks",
-				meter,
-				el("p", { class: "help" }, `With the ${number(app.RoomCount)} rooms of now.`),
-			),
-		),
+		el("div", { class: "policy-grid" }, card("Alert policy", shared.box), card("How that looks", meter, rooms)),
 	);
 }

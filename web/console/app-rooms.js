@@ -159,9 +159,18 @@ function destroy(rooms) {
 			),
 		},
 		async () => {
-			await call("room_destroy", { SdkAppid: rooms.tab.sdkappid, RoomIdList: chosen });
+			const { FailedList: kept } = await call("room_destroy", {
+				SdkAppid: rooms.tab.sdkappid,
+				RoomIdList: chosen,
+			});
+			const count = chosen.length - kept.length;
 			rooms.chosen.clear();
-			notice(chosen.length === 1 ? "The room is destroyed." : `${chosen.length} rooms are destroyed.`);
+			notice(count === 1 ? "The room is destroyed." : `${count} rooms are destroyed.`);
+			if (kept.length)
+				notice(
+					`${kept.length} ${kept.length === 1 ? "was" : "were"} not. ${kept[0].RoomId}: ${kept[0].ErrorInfo}`,
+					"bad",
+				);
 			await rooms.load();
 		},
 	);

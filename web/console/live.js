@@ -2,7 +2,7 @@
  * what may have been missed is told as "lost", so pages load their data again. When the backend gives no stream (all are
  * taken) the same is told every few seconds: the page is still right, only later. */
 
-import { showSession } from "./api.js";
+import { backend, showSession } from "./api.js";
 
 const POLL_MS = 4000;
 const AGAIN_MS = 15000;
@@ -57,7 +57,7 @@ async function onError() {
 	if (mine !== source) return;
 	if (session) onState("polling");
 	if (session === null) {
-		tell("lost", {}); // the next call of a page finds that the session has ended
+		backend.dispatchEvent(new Event("ended")); // also for pages that ask for nothing by themselves
 		return;
 	}
 	againTimer = setTimeout(connect, session ? AGAIN_MS : POLL_MS);
@@ -96,6 +96,7 @@ document.addEventListener("visibilitychange", () => {
 		connect();
 	}
 });
+backend.addEventListener("reachable", () => started && tell("lost", {}));
 window.addEventListener("pagehide", rest);
 window.addEventListener("pageshow", (event) => {
 	if (!event.persisted || !started) return;

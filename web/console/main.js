@@ -15,6 +15,7 @@ const PAGES = {
 	settings: { title: "Settings", load: () => import("./page-settings.js") },
 };
 const OTHERS_MS = 2000;
+const AGAIN_MS = 4000;
 const LOADING_MS = 300; // what is faster needs no word
 const LIVE_WORDS = { live: "Live", reconnecting: "Reconnecting", polling: "Every 4 s" };
 
@@ -46,9 +47,18 @@ function enter(parts, query) {
 	return page;
 }
 
+/* A part of the address as text; one that was cut or mistyped stays as it is. */
+function textOf(part) {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return part;
+	}
+}
+
 function address() {
 	const [path, search] = location.hash.replace(/^#\/?/, "").split("?");
-	return { parts: path.split("/").filter(Boolean).map(decodeURIComponent), query: new URLSearchParams(search ?? "") };
+	return { parts: path.split("/").filter(Boolean).map(textOf), query: new URLSearchParams(search ?? "") };
 }
 
 function markSection(name) {
@@ -61,7 +71,7 @@ function markSection(name) {
 async function route() {
 	if (!signedIn) return;
 	const { parts, query } = address();
-	const name = parts[0] in PAGES ? parts[0] : "apps";
+	const name = Object.hasOwn(PAGES, parts[0] ?? "") ? parts[0] : "apps";
 	const path = parts.join("/");
 	const moved = path !== lastPath;
 	const known = PAGES[name];
@@ -140,10 +150,16 @@ async function boot() {
 	}
 }
 
+/* Until it answers: the stream of events may not have noticed. */
+function askAgain() {
+	setTimeout(() => showSession().catch(askAgain), AGAIN_MS);
+}
+
 backend.addEventListener("ended", () => signedIn && showSignIn("The session has ended. Sign in again."));
 backend.addEventListener("unreachable", () => {
 	banner.textContent = "The backend does not answer. What you see may be old; it is asked again by itself.";
 	banner.hidden = false;
+	askAgain();
 });
 backend.addEventListener("reachable", () => {
 	banner.hidden = true;

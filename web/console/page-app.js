@@ -1,11 +1,11 @@
 /* One app: what all its tabs have in common. Each tab is a module with show(tab); tab has all of the page, and: app (as
- * app_show gives it, kept up to date by events), body (where it draws), reload(), onApp(f) for what follows each event, and
- * onChange(part, f) for what is drawn again only when that part of app is another. */
+ * app_show gives it, kept up to date by events), body (where it draws), reload(), onApp(f) for what follows each event, onChange(part, f)
+ * for what is drawn again only when that part of app is another, and shared(part, make) for a form of it. */
 
 import { call, lazy } from "./api.js";
 import { endpoint, rise } from "./format.js";
 import { listen } from "./live.js";
-import { announce, badge, el, empty, failed, loading, replace } from "./ui.js";
+import { announce, badge, button, el, empty, loading, replace } from "./ui.js";
 
 const TABS = [
 	["", "Usage", () => import("./app-usage.js")],
@@ -16,6 +16,40 @@ const TABS = [
 	["access", "Keys and admins", () => import("./app-access.js")],
 ];
 const RELOAD_MS = 1000;
+
+/* A form that changes a part of the app, which others may change too: make() gives it. When that part changes it is made again,
+ * unless somebody has begun to fill it in: then a line says so, since to save would undo the other change. saved() is for the
+ * form's own change. */
+function sharedForm(onChange, part, make) {
+	const box = el("div");
+	let touched = false;
+	let warned = false;
+	const draw = () => {
+		const focused = box.contains(document.activeElement) ? document.activeElement.name || "" : null;
+		touched = warned = false;
+		const node = replace(box, make()).querySelector("form");
+		if (focused !== null) (node.elements[focused] ?? node.querySelector("button[type=submit]")).focus();
+	};
+	const warn = () => {
+		if (warned || !touched || box.querySelector("button[type=submit]").disabled) return; // its own change
+		warned = true;
+		box.prepend(
+			el(
+				"p",
+				{ class: "form-stale", role: "alert" },
+				"This has been changed meanwhile, and to save would undo that. ",
+				button("Show the change", draw, { class: "btn btn-sm btn-outline" }),
+			),
+		);
+	};
+	for (const type of ["input", "change"])
+		box.addEventListener(type, () => {
+			touched = true;
+		});
+	onChange(part, () => (touched ? warn() : draw()));
+	draw();
+	return { box, saved: draw };
+}
 
 /* So that they are there also when the backend is not. */
 export const fetchTabs = () => TABS.forEach(([, , load]) => load().catch(() => {}));
@@ -51,13 +85,9 @@ export async function show(page) {
 					el("a", { class: "btn btn-outline", href: "#/apps" }, "All apps"),
 				),
 			);
-		} else {
-			replace(
-				page.root,
-				failed(error, () => show(page)),
-			);
+			return;
 		}
-		return;
+		throw error; // the frame shows it, and comes back when the backend does
 	}
 	const module = await lazy(load);
 	if (!page.alive()) return;
@@ -83,7 +113,7 @@ export async function show(page) {
 			() => {
 				timer = 0;
 				reload().catch((error) => {
-					if (error.code === 70020 && page.alive()) show(page);
+					if (error.code === 70020 && page.alive()) show(page).catch(() => {});
 				});
 			},
 			Math.max(100, RELOAD_MS - (Date.now() - loadedAt)),
@@ -98,7 +128,8 @@ export async function show(page) {
 			before = now;
 		});
 	};
-	const tab = { ...page, sdkappid, app, body, reload, onApp, onChange };
+	const shared = (part, make) => sharedForm(onChange, part, make);
+	const tab = { ...page, sdkappid, app, body, reload, onApp, onChange, shared };
 
 	const focused = document.activeElement?.closest?.(".tabs a")?.dataset.tab;
 	replace(

@@ -189,11 +189,13 @@ class Overview {
 			this.draw(found);
 		} catch (error) {
 			if (!this.page.alive() || serial !== this.serial || error.kind === "ended") return;
-			if (this.rows.size === 0)
-				replace(
-					this.list,
-					failed(error, () => this.load()),
-				);
+			if (this.rows.size > 0) return;
+			this.drawFilters(null); // zeros of before would look like good news
+			redraw(this.paging);
+			replace(
+				this.list,
+				failed(error, () => this.load()),
+			);
 		}
 	}
 
@@ -240,6 +242,7 @@ class Overview {
 		this.set({ search: "", filter: "all" });
 	}
 
+	/* With null the figures are not known. */
 	drawFilters(found) {
 		redraw(
 			this.filters,
@@ -250,11 +253,20 @@ class Overview {
 						type: "button",
 						class: "filter",
 						"data-filter": name,
-						"data-alarm": name !== "all" && found[key] > 0,
+						"data-alarm": name !== "all" && found?.[key] > 0,
 						"aria-pressed": String(this.state.filter === name),
 						onclick: () => this.set({ filter: name }),
 					},
-					el("span", { class: "filter-count" }, number(found[key])),
+					el(
+						"span",
+						{ class: "filter-count" },
+						found
+							? number(found[key])
+							: [
+									el("span", { "aria-hidden": "true" }, "–"),
+									el("span", { class: "visually-hidden" }, "Not known:"),
+								],
+					),
 					el("span", {}, text),
 				),
 			),
@@ -293,6 +305,7 @@ class Overview {
 		});
 		const sort = field({ label: "Sort", name: "sort", tag: "select", children: options(SORTS, this.state.sort) });
 		this.searchInput = search.querySelector("input");
+		this.drawFilters(null);
 		this.searchInput.addEventListener("input", () => {
 			clearTimeout(typing);
 			typing = setTimeout(

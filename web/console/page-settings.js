@@ -78,7 +78,7 @@ export async function show(page) {
 		el(
 			"p",
 			{ class: "help part-text" },
-			"Set in the settings file, the environment or by options; a restart makes changes take effect. Secrets are not shown.",
+			"Set in the settings file, the environment or by options. What says “Can be reloaded” takes effect with a reload, everything else with a restart. Secrets are not shown.",
 		),
 		settingsPart(server.Settings),
 	);
