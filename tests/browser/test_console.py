@@ -393,6 +393,14 @@ def test_rooms(signed_in, app):
     signed_in.see("The room is destroyed.")
     signed_in.see("1 was not. room-gone: ")
     app.create("room-2").ok()
+    signed_in.one("[aria-label='Choose room room-2']").click()
+    app.destroy("room-2").ok()
+    signed_in.press("Destroy 1")
+    signed_in.press("Destroy")
+    signed_in.see("no such room", "dialog .form-error")
+    signed_in.press("Close")
+    signed_in.gone("room-2", "main")
+    app.create("room-2").ok()
     assert sorted(app.room_ids()) == ["other", "room-1", "room-2"]
     app.create("room-new").ok()
     signed_in.see("room-new", "main")  # the list follows

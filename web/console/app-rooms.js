@@ -27,6 +27,7 @@ import {
 
 const COUNT = 50;
 const RELOAD_MS = 1000;
+const NO_ROOM = 100004;
 const ORDERS = [
 	["newest", "Newest first"],
 	["oldest", "Oldest first"],
@@ -162,6 +163,9 @@ function destroy(rooms) {
 			const { FailedList: kept } = await call("room_destroy", {
 				SdkAppid: rooms.tab.sdkappid,
 				RoomIdList: chosen,
+			}).catch((error) => {
+				if (error.code === NO_ROOM) rooms.begin(); // somebody else was faster: the list is old
+				throw error;
 			});
 			const count = chosen.length - kept.length;
 			rooms.chosen.clear();
@@ -323,7 +327,6 @@ class Rooms {
 
 	show() {
 		let typing = 0;
-		let before = this.tab.app.RoomCount;
 		const search = field({
 			label: "RoomId begins with",
 			name: "search",
@@ -343,10 +346,8 @@ class Rooms {
 			this.order = event.target.value;
 			this.begin();
 		});
-		this.tab.onApp((app) => {
-			if (app.RoomCount !== before) this.soon();
-			before = app.RoomCount;
-		});
+		// the count may be the same again: one room went and another came
+		this.tab.onLeave(listen("app", (event) => event.SdkAppid === this.tab.sdkappid && this.soon()));
 		this.tab.onLeave(listen("lost", () => this.soon()));
 		this.tab.onLeave(() => clearTimeout(this.timer));
 		const tools = el(
