@@ -1,5 +1,5 @@
-/* `highwater store`: copies of the database and their way back, and the recount that shows whether its counters are
- * right. All of it works on the file, beside a server that may be using it. */
+/* `highwater store`: copies of the database and their way back, the way from one kind of store to another, and the
+ * recount that shows whether counters are right. All but `copy` works beside a server that may be using the database. */
 #include "base/json.h"
 #include "cli/files.h"
 #include "cli/options.h"
@@ -12,6 +12,7 @@
 
 #define STORES_PATH_BYTES_MAX 4200
 #define STORES_FINDING_BYTES 256
+#define STORES_ANSWER_TIMEOUT_MS 60000 /* of PostgreSQL, for one statement */
 
 /* ---- what is common ---- */
 
@@ -75,17 +76,35 @@ static void stores_count_app(void *context, const struct store_app *app)
 	count->waiting += waiting;
 }
 
-/* Recounts one moment of the file. Returns CLI_DONE with the counts, or the exit code. */
-static int stores_recount(const char *path, struct stores_count *count)
+static bool stores_is_url(const char *place)
 {
-	char finding[STORES_FINDING_BYTES];
-	struct error err;
-	int sound = store_sqlite_verify(path, finding, sizeof(finding), &err);
+	return strncmp(place, "postgresql://", 13) == 0 || strncmp(place, "postgres://", 11) == 0;
+}
 
-	if (sound < 0 || store_sqlite_look(path, &count->reader, &err))
-		return stores_fail(count->line, &err);
+/* Opens one moment of it, and looks at every page of a file. */
+static int stores_look(const char *place, struct stores_count *count, struct error *err)
+{
+	const struct store_postgres_options postgres = {place, STORES_ANSWER_TIMEOUT_MS};
+	char finding[STORES_FINDING_BYTES];
+	int sound;
+
+	if (stores_is_url(place))
+		return store_postgres_look(&postgres, &count->reader, err);
+	sound = store_sqlite_verify(place, finding, sizeof(finding), err);
+	if (sound < 0 || store_sqlite_look(place, &count->reader, err))
+		return -1;
 	if (!sound)
 		(void)json_array_append_new(count->drifts, json_pack("{s:s}", "Damage", finding)); /* as stores_note */
+	return 0;
+}
+
+/* Recounts one moment of it. Returns CLI_DONE with the counts, or the exit code. */
+static int stores_recount(const char *place, struct stores_count *count)
+{
+	struct error err;
+
+	if (stores_look(place, count, &err))
+		return stores_fail(count->line, &err);
 	if (store_app_each(count->reader, stores_count_app, count, &err)) {
 		count->failed = -1;
 		count->err = err;
@@ -132,13 +151,19 @@ static int stores_tell(const struct cli_line *line, const char *path, const stru
 	return drifts ? CLI_REFUSED : CLI_DONE;
 }
 
+/* What a place is called: a URL may hold a password. */
+static const char *stores_name(const char *place)
+{
+	return stores_is_url(place) ? "the PostgreSQL database" : place;
+}
+
 static int stores_check_path(const struct cli_line *line, const char *path)
 {
 	struct stores_count count = {.line = line, .drifts = json_array()};
 	int exit = stores_recount(path, &count);
 
 	if (exit == CLI_DONE)
-		exit = stores_tell(line, path, &count);
+		exit = stores_tell(line, stores_name(path), &count);
 	json_decref(count.drifts);
 	return exit;
 }
@@ -197,6 +222,50 @@ static int stores_restore(const struct cli_line *line)
 	return CLI_DONE;
 }
 
+static void stores_print_report(const struct cli_line *line, const struct store_copy_report *report)
+{
+	bool dry = options_get(line, OPTION_DRY_RUN)->set;
+
+	for (size_t i = 0; i < report->table_count; i++)
+		(void)printf("%-13s %10" PRIu64 " rows\n", report->tables[i].name, report->tables[i].rows);
+	(void)puts(dry ? "Nothing was copied (--dry-run)."
+		       : "Copied, read back and compared. Only one of the two may go on: they are the same store.");
+	if (!dry && !stores_is_url(line->arguments[1]))
+		(void)puts("The file belongs to whoever ran this: the server's user must own it.");
+}
+
+static void stores_print_json(const struct cli_line *line, const struct store_copy_report *report)
+{
+	json_t *tables = json_object();
+	json_t *all;
+
+	for (size_t i = 0; i < report->table_count; i++)
+		(void)json_object_set_new(tables, report->tables[i].name,
+					  json_integer((json_int_t)report->tables[i].rows)); /* as stores_note */
+	all = json_pack("{s:b,s:o}", "DryRun", options_get(line, OPTION_DRY_RUN)->set, "Rows", tables);
+	(void)json_dumpf(all, stdout, JSON_ENSURE_ASCII | JSON_INDENT(2)); /* as above */
+	(void)puts("");
+	json_decref(all);
+}
+
+static int stores_copy(const struct cli_line *line)
+{
+	const struct store_copy_options options = {.from = line->arguments[0],
+						   .to = line->arguments[1],
+						   .dry_run = options_get(line, OPTION_DRY_RUN)->set,
+						   .answer_timeout_ms = STORES_ANSWER_TIMEOUT_MS};
+	struct store_copy_report report;
+	struct error err;
+
+	if (store_copy(&options, &report, &err))
+		return stores_fail(line, &err);
+	if (options_get(line, OPTION_JSON)->set)
+		stores_print_json(line, &report);
+	else
+		stores_print_report(line, &report);
+	return CLI_DONE;
+}
+
 static const struct cli_command stores_commands[] = {
 	{
 		.group = "store",
@@ -226,12 +295,29 @@ static const struct cli_command stores_commands[] = {
 	},
 	{
 		.group = "store",
+		.name = "copy",
+		.arguments = "FROM TO",
+		.argument_min = 2,
+		.argument_max = 2,
+		.options = OPTION_BIT(OPTION_DRY_RUN) | OPTION_BIT(OPTION_JSON),
+		.summary = "Moves everything from one store to another: SQLite file or PostgreSQL URL",
+		.details =
+			"\nEach of FROM and TO is the path of a highwater.db or a postgresql:// URL; leave its "
+			"password\n"
+			"to ~/.pgpass or PGPASSWORD. No server may use either; TO must have nothing yet. All that was\n"
+			"written is read back and compared before it counts; when anything fails TO stays as it was.\n"
+			"The copy is the same store: start a server on one of the two only.\n",
+		.run = stores_copy,
+	},
+	{
+		.group = "store",
 		.name = "check",
-		.arguments = "[FILE]",
+		.arguments = "[FILE|URL]",
 		.argument_max = 1,
 		.options = OPTION_BIT(OPTION_DATA_DIR) | OPTION_BIT(OPTION_JSON),
 		.summary = "Recounts a database or a backup, also while the server runs",
-		.details = "\nLooks at every page, and counts rooms and waiting callbacks of each app against the "
+		.details = "\nLooks at every page of a file, and counts rooms and waiting callbacks of each app "
+			   "against the "
 			   "counters.\n"
 			   "The exit code is 1 when something is not right.\n",
 		.run = stores_check,

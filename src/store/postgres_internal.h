@@ -22,6 +22,8 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 
 /* ---- the write side's statements (postgres_write.c) ---- */
 
+#define POSTGRES_OWNER_LOCK "pg_try_advisory_lock(1213486160, hashtext(current_schema()))"
+
 /* Each takes arrays, a row's values at the same place in each, so that a batch of any size is the same few statements. */
 #define POSTGRES_WRITE_STATEMENTS(X)                                                                                   \
 	X(PG_BEGIN, "BEGIN ISOLATION LEVEL READ COMMITTED")                                                            \
@@ -42,7 +44,7 @@ void postgres_read_state(const PGresult *result, int row, int first_column, stru
 	X(PG_NODE_READ, /* waits for a session of ours that has not ended yet */                                       \
 	  "SELECT batch FROM nodes WHERE id = $1::bigint FOR UPDATE")                                                  \
 	X(PG_OWNER_LOCK, /* of one schema, as long as the session lasts; and what names the session */                 \
-	  "SELECT pg_try_advisory_lock(1213486160, hashtext(current_schema()))::int, a.pid, "                          \
+	  "SELECT " POSTGRES_OWNER_LOCK "::int, a.pid, "                                                               \
 	  "(extract(epoch FROM a.backend_start) * 1000000)::bigint FROM pg_stat_activity a "                           \
 	  "WHERE a.pid = pg_backend_pid()")                                                                            \
 	X(PG_OWNER_WRITE,                                                                                              \

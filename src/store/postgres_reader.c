@@ -239,3 +239,24 @@ int postgres_reader_open(const struct store_postgres_options *options, struct st
 	*reader_out = &reader->base;
 	return 0;
 }
+
+/* The transaction fixes what is seen: later trips on the connection are a part of it. */
+int store_postgres_look(const struct store_postgres_options *options, struct store_reader **reader_out,
+			struct error *err)
+{
+	unsigned steps;
+
+	if (store_postgres_inspect(options, &steps, err))
+		return -1;
+	if (steps)
+		return error_set(err, ERR_INVALID,
+				 "the database has no tables of this version: a start of the server "
+				 "makes them, or brings them forward");
+	if (postgres_reader_open(options, reader_out, err))
+		return -1;
+	if (pg_execute(((struct postgres_reader *)*reader_out)->pg,
+		       "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM meta", err) == 0)
+		return 0;
+	store_reader_close(reader_out);
+	return -1;
+}

@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Opens a file of this program's present schema. */
-static int sqlite_file_open(const char *path, int flags, sqlite3 **db_out, struct error *err)
+int sqlite_file_open(const char *path, int flags, sqlite3 **db_out, struct error *err)
 {
 	int64_t version;
 
@@ -114,8 +113,7 @@ static int sqlite_sync_folder(const char *path, struct error *err)
 	return result;
 }
 
-/* An empty file, for its mode. */
-static int sqlite_make_empty(const char *path, struct error *err)
+int sqlite_file_begin(const char *path, struct error *err)
 {
 	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 
@@ -167,6 +165,11 @@ static int sqlite_name_copy(const char *partial, const char *to, struct error *e
 	return error_set_errno(err, errno, "naming %s", to);
 }
 
+int sqlite_file_finish(const char *partial, const char *path, struct error *err)
+{
+	return sqlite_sync_path(partial, O_RDONLY, err) || sqlite_name_copy(partial, path, err) ? -1 : 0;
+}
+
 int store_sqlite_copy(const char *path, const char *to, bool new_id, struct error *err)
 {
 	char *partial = sqlite3_mprintf("%s.partial", to);
@@ -174,9 +177,9 @@ int store_sqlite_copy(const char *path, const char *to, bool new_id, struct erro
 
 	if (access(to, F_OK) == 0)
 		(void)error_set(err, ERR_INVALID, "%s exists already", to); /* result says -1 */
-	else if (sqlite_make_empty(partial, err) == 0) {
+	else if (sqlite_file_begin(partial, err) == 0) {
 		if (sqlite_copy_into(path, partial, err) || (new_id && sqlite_rename_store(partial, err)) ||
-		    sqlite_sync_path(partial, O_RDONLY, err) || sqlite_name_copy(partial, to, err))
+		    sqlite_file_finish(partial, to, err))
 			(void)unlink(
 				partial); /* no copy is better than half of one; a leftover is told by the next try */
 		else

@@ -235,3 +235,12 @@ int sqlite_alert_newest(struct store_reader *base, uint32_t sdkappid, uint8_t th
 int sqlite_callback_list(struct store_reader *base, struct arena *arena, const struct store_callback_filter *filter,
 			 size_t limit, struct store_callback *callbacks_out, size_t *count_out, int64_t *next_out,
 			 struct error *err);
+
+/* ---- files that come into being as a whole (sqlite_file.c) ---- */
+
+/* Opens a file of this program's present schema. Errors ERR_INVALID, ERR_IO. */
+MUST_CHECK int sqlite_file_open(const char *path, int flags, sqlite3 **db_out, struct error *err);
+/* An empty file, for its mode. Errors ERR_INVALID: it exists. */
+MUST_CHECK int sqlite_file_begin(const char *partial, struct error *err);
+/* Syncs the file and gives it its name, which must be free still. */
+MUST_CHECK int sqlite_file_finish(const char *partial, const char *path, struct error *err);

@@ -286,3 +286,35 @@ MUST_CHECK int store_sqlite_verify(const char *path, char *finding, size_t size,
  * copy gets a store_id of its own, so that no event of it can be taken for one that the original made later; its
  * waiting callbacks get new ids by that. Errors ERR_INVALID (exists, not ours), ERR_FULL, ERR_IO. */
 MUST_CHECK int store_sqlite_copy(const char *path, const char *to, bool new_id, struct error *err);
+
+/* ---- from one store to another ---- */
+
+/* A reader that sees the moment of its opening, however long it is used, beside a server. No store is opened: close it
+ * with store_reader_close. Errors ERR_INVALID (not ours, another schema version), ERR_IO. */
+MUST_CHECK int store_postgres_look(const struct store_postgres_options *options, struct store_reader **reader_out,
+				   struct error *err);
+
+#define STORE_COPY_TABLE_COUNT_MAX 16
+#define STORE_COPY_ROW_BYTES_MAX ((size_t)4 << 20)
+
+struct store_copy_options {
+	const char *from; /* a PostgreSQL URL, else the path of an SQLite file */
+	const char *to;	  /* the same, of a store that has nothing yet; a file must not exist */
+	bool dry_run;	  /* reads and counts everything, and looks at `to` without making anything */
+	uint64_t answer_timeout_ms;
+};
+
+struct store_copy_report {
+	size_t table_count;
+	struct {
+		const char *name; /* static */
+		uint64_t rows;
+	} tables[STORE_COPY_TABLE_COUNT_MAX];
+};
+
+/* Copies everything, the store's id too: the copy continues the life of the original, so only one of the two may go on.
+ * Both are locked against servers meanwhile. What was written is read back and compared by counts and hashes before it
+ * becomes durable; on -1 `to` has nothing. Errors ERR_BUSY (a server uses one of them), ERR_INVALID (`to` holds something
+ * already, `from` is not ours or of another version), ERR_INTERNAL (what was read back differs), ERR_FULL, ERR_IO. */
+MUST_CHECK int store_copy(const struct store_copy_options *options, struct store_copy_report *report_out,
+			  struct error *err);
