@@ -113,6 +113,16 @@ static int memory_room_get(struct store_reader *base, struct arena *arena, uint3
 	return room ? 1 : 0;
 }
 
+static void memory_walk(struct store_reader *base, void (*take)(const void *node, VISIT visit, void *context),
+			struct memory_walk *walk)
+{
+	struct memory_store *store = ((struct memory_reader *)base)->store;
+
+	pthread_rwlock_rdlock(&store->lock);
+	twalk_r(store->rooms, take, walk);
+	pthread_rwlock_unlock(&store->lock);
+}
+
 /* Keeps the `limit` rooms with the largest ids below before_id, largest first; or with the smallest above after_id,
  * smallest first. */
 static void memory_walk_rooms(const void *node, VISIT visit, void *context)
@@ -141,7 +151,6 @@ static int memory_room_list(struct store_reader *base, struct arena *arena, uint
 			    bool visible_only, size_t limit, struct store_room *rooms_out, size_t *count_out,
 			    struct error *err)
 {
-	struct memory_store *store = ((struct memory_reader *)base)->store;
 	struct memory_walk walk = {.arena = arena,
 				   .number = number,
 				   .before_id = before_id,
@@ -150,9 +159,7 @@ static int memory_room_list(struct store_reader *base, struct arena *arena, uint
 				   .rooms = rooms_out};
 
 	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_rooms, &walk);
-	pthread_rwlock_unlock(&store->lock);
+	memory_walk(base, memory_walk_rooms, &walk);
 	*count_out = walk.count;
 	return 0;
 }
@@ -160,7 +167,6 @@ static int memory_room_list(struct store_reader *base, struct arena *arena, uint
 static int memory_room_list_oldest(struct store_reader *base, struct arena *arena, uint32_t number, int64_t after_id,
 				   size_t limit, struct store_room *rooms_out, size_t *count_out, struct error *err)
 {
-	struct memory_store *store = ((struct memory_reader *)base)->store;
 	struct memory_walk walk = {.arena = arena,
 				   .number = number,
 				   .before_id = INT64_MAX,
@@ -170,9 +176,7 @@ static int memory_room_list_oldest(struct store_reader *base, struct arena *aren
 				   .rooms = rooms_out};
 
 	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_rooms, &walk);
-	pthread_rwlock_unlock(&store->lock);
+	memory_walk(base, memory_walk_rooms, &walk);
 	*count_out = walk.count;
 	return 0;
 }
@@ -192,14 +196,11 @@ static int memory_room_list_named(struct store_reader *base, struct arena *arena
 				  struct str after, size_t limit, struct store_room *rooms_out, size_t *count_out,
 				  struct error *err)
 {
-	struct memory_store *store = ((struct memory_reader *)base)->store;
 	struct memory_walk walk = {
 		.arena = arena, .number = number, .prefix = prefix, .after = after, .limit = limit, .rooms = rooms_out};
 
 	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_named, &walk);
-	pthread_rwlock_unlock(&store->lock);
+	memory_walk(base, memory_walk_named, &walk);
 	*count_out = walk.count;
 	return 0;
 }
@@ -274,13 +275,10 @@ static int memory_account_get(struct store_reader *base, struct arena *arena, ui
 
 static int memory_room_count(struct store_reader *base, uint32_t number, uint64_t *count_out, struct error *err)
 {
-	struct memory_store *store = ((struct memory_reader *)base)->store;
 	struct memory_walk walk = {.number = number};
 
 	(void)err; /* cannot fail */
-	pthread_rwlock_rdlock(&store->lock);
-	twalk_r(store->rooms, memory_walk_rooms, &walk);
-	pthread_rwlock_unlock(&store->lock);
+	memory_walk(base, memory_walk_rooms, &walk);
 	*count_out = walk.total;
 	return 0;
 }
