@@ -255,6 +255,16 @@ bool live_account_is_written(const struct live_account *account)
 	return account->exists && (account->changed || !account->exists_before);
 }
 
+enum callback_state live_mark_state(enum delivery_mark mark)
+{
+	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
+						     [DELIVERY_RETRY] = CALLBACK_WAITING,
+						     [DELIVERY_FAILED] = CALLBACK_FAILED,
+						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
+
+	return states[mark];
+}
+
 uint64_t live_callback_url_hash(const struct app_config *config)
 {
 	const struct hash_key key = {0, 0}; /* whoever makes two URLs collide gains a pause of his own callbacks */

@@ -181,3 +181,5 @@ bool live_room_is_changed(const struct live_room *room); /* update owner, visibl
 bool live_item_is_written(const struct live_room *room, const struct live_item *item);
 bool live_item_is_gone(const struct live_room *room, const struct live_item *item);
 bool live_account_is_written(const struct live_account *account); /* insert or replace */
+/* What a callback is stored as that was marked so. */
+enum callback_state live_mark_state(enum delivery_mark mark);

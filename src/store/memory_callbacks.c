@@ -105,15 +105,11 @@ static void memory_replace(struct str *owned, struct str with)
 
 static void memory_mark(struct memory_store *store, const struct delivery_result *result)
 {
-	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
-						     [DELIVERY_RETRY] = CALLBACK_WAITING,
-						     [DELIVERY_FAILED] = CALLBACK_FAILED,
-						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
 	struct store_callback *callback = memory_callback(store, result->callback_id);
 
 	if (!callback || callback->state != CALLBACK_WAITING)
 		return;
-	callback->state = states[result->mark];
+	callback->state = live_mark_state(result->mark);
 	callback->attempts = result->attempts;
 	callback->due_ms = result->due_ms;
 	callback->attempt_ms = result->attempt_ms;

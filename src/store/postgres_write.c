@@ -154,14 +154,10 @@ static void postgres_insert_callbacks(struct postgres_store *store, const struct
 
 static void postgres_add_mark(struct pg_params *params, const struct delivery_result *result)
 {
-	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
-						     [DELIVERY_RETRY] = CALLBACK_WAITING,
-						     [DELIVERY_FAILED] = CALLBACK_FAILED,
-						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
 
 	pg_param_i64(params, 0, app_id_number(result->callback_id));
 	pg_param_i64(params, 1, result->callback_id);
-	pg_param_i64(params, 2, (int64_t)states[result->mark]);
+	pg_param_i64(params, 2, (int64_t)live_mark_state(result->mark));
 	pg_param_i64(params, 3, result->attempts);
 	pg_param_i64(params, 4, result->due_ms);
 	pg_param_i64(params, 5, result->attempt_ms);

@@ -224,13 +224,10 @@ static int sqlite_write_callback(struct sqlite_writer *writer, const struct live
 
 static int sqlite_write_mark(struct sqlite_writer *writer, const struct delivery_result *result)
 {
-	static const enum callback_state states[] = {[DELIVERY_DELIVERED] = CALLBACK_DELIVERED,
-						     [DELIVERY_RETRY] = CALLBACK_WAITING,
-						     [DELIVERY_FAILED] = CALLBACK_FAILED,
-						     [DELIVERY_SUPERSEDED] = CALLBACK_SUPERSEDED};
 	sqlite3_stmt *statement = writer->statements[SQL_CALLBACK_MARK];
-	const int64_t numbers[][2] = {{1, result->callback_id}, {2, states[result->mark]}, {3, result->attempts},
-				      {4, result->due_ms},	{5, result->attempt_ms},   {6, result->http_status}};
+	const int64_t numbers[][2] = {{1, result->callback_id}, {2, live_mark_state(result->mark)},
+				      {3, result->attempts},	{4, result->due_ms},
+				      {5, result->attempt_ms},	{6, result->http_status}};
 
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		(void)sqlite3_bind_int64(statement, (int)numbers[i][0], numbers[i][1]); /* as sqlite_bind_str */
