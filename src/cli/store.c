@@ -76,11 +76,6 @@ static void stores_count_app(void *context, const struct store_app *app)
 	count->waiting += waiting;
 }
 
-static bool stores_is_url(const char *place)
-{
-	return strncmp(place, "postgresql://", 13) == 0 || strncmp(place, "postgres://", 11) == 0;
-}
-
 /* Opens one moment of it, and looks at every page of a file. */
 static int stores_look(const char *place, struct stores_count *count, struct error *err)
 {
@@ -88,7 +83,7 @@ static int stores_look(const char *place, struct stores_count *count, struct err
 	char finding[STORES_FINDING_BYTES];
 	int sound;
 
-	if (stores_is_url(place))
+	if (store_is_postgres(place))
 		return store_postgres_look(&postgres, &count->reader, err);
 	sound = store_sqlite_verify(place, finding, sizeof(finding), err);
 	if (sound < 0 || store_sqlite_look(place, &count->reader, err))
@@ -154,7 +149,7 @@ static int stores_tell(const struct cli_line *line, const char *path, const stru
 /* What a place is called: a URL may hold a password. */
 static const char *stores_name(const char *place)
 {
-	return stores_is_url(place) ? "the PostgreSQL database" : place;
+	return store_is_postgres(place) ? "the PostgreSQL database" : place;
 }
 
 static int stores_check_path(const struct cli_line *line, const char *path)
@@ -230,7 +225,7 @@ static void stores_print_report(const struct cli_line *line, const struct store_
 		(void)printf("%-13s %10" PRIu64 " rows\n", report->tables[i].name, report->tables[i].rows);
 	(void)puts(dry ? "Nothing was copied (--dry-run)."
 		       : "Copied, read back and compared. Only one of the two may go on: they are the same store.");
-	if (!dry && !stores_is_url(line->arguments[1]))
+	if (!dry && !store_is_postgres(line->arguments[1]))
 		(void)puts("The file belongs to whoever ran this: the server's user must own it.");
 }
 

@@ -9,20 +9,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The kind is the URL's; what is no URL is a file. */
-static bool copy_is_postgres(const char *place)
-{
-	return strncmp(place, "postgresql://", 13) == 0 || strncmp(place, "postgres://", 11) == 0;
-}
-
 static int copy_open(const char *place, const struct store_copy_options *options, bool to, struct copy_end **end_out,
 		     struct error *err)
 {
 	const struct store_postgres_options postgres = {place, options->answer_timeout_ms};
 	bool look = to && options->dry_run;
 
-	return copy_is_postgres(place) ? copy_open_postgres(&postgres, to, look, end_out, err)
-				       : copy_open_sqlite(place, to, look, end_out, err);
+	return store_is_postgres(place) ? copy_open_postgres(&postgres, to, look, end_out, err)
+					: copy_open_sqlite(place, to, look, end_out, err);
 }
 
 /* ---- counting ---- */

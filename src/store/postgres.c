@@ -379,14 +379,6 @@ static const struct store_ops postgres_ops = {
 	.reader_open = postgres_store_reader_open,
 };
 
-static int postgres_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES])
-{
-	for (size_t i = 0; i < STORE_SECRET_BYTES; i++)
-		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1) /* ends at the NUL: a short text is no secret */
-			return -1;
-	return 0;
-}
-
 static int postgres_read_meta(struct postgres_store *store, struct error *err)
 {
 	PGresult *result;
@@ -402,7 +394,7 @@ static int postgres_read_meta(struct postgres_store *store, struct error *err)
 		if (str_eq(key, STR("store_id")))
 			found += sscanf(value, "%16lx", &store->base.id) == 1;
 		else if (str_eq(key, STR("secret")))
-			found += postgres_read_secret(value, store->base.secret) == 0;
+			found += store_read_secret(value, store->base.secret) == 0;
 	}
 	PQclear(result);
 	return found == 2 ? 0 : error_set(err, ERR_INTERNAL, "its meta table is incomplete");

@@ -333,14 +333,6 @@ static const struct store_ops sqlite_ops = {
 	.reader_open = sqlite_store_reader_open,
 };
 
-static int sqlite_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES])
-{
-	for (size_t i = 0; i < STORE_SECRET_BYTES; i++)
-		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1) /* ends at the NUL: a short text is no secret */
-			return -1;
-	return 0;
-}
-
 static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 {
 	sqlite3_stmt *statement = NULL;
@@ -356,7 +348,7 @@ static int sqlite_read_meta(struct sqlite_store *store, struct error *err)
 		if (str_eq(key, STR("store_id")))
 			found += sscanf(value, "%16lx", &store->base.id) == 1;
 		else if (str_eq(key, STR("secret")))
-			found += sqlite_read_secret(value, store->base.secret) == 0;
+			found += store_read_secret(value, store->base.secret) == 0;
 		else if (str_eq(key, STR("app_number_next")))
 			found += sscanf(value, "%10u", &store->app_number_next) == 1;
 	}

@@ -2,6 +2,8 @@
 #include "store/store_ops.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 int store_load(struct store *store, struct live_set *set, struct error *err)
 {
@@ -238,4 +240,17 @@ enum store_prune_verdict store_prune_judge(const struct store_retention *retenti
 int64_t store_prune_next_app(int64_t id)
 {
 	return id | ((INT64_C(1) << APP_ID_SEQUENCE_BITS) - 1);
+}
+
+bool store_is_postgres(const char *place)
+{
+	return strncmp(place, "postgresql://", 13) == 0 || strncmp(place, "postgres://", 11) == 0;
+}
+
+int store_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES])
+{
+	for (size_t i = 0; i < STORE_SECRET_BYTES; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1) /* ends at the NUL: a short text is no secret */
+			return -1;
+	return 0;
 }

@@ -257,6 +257,9 @@ struct store_sqlite_options {
 MUST_CHECK int store_sqlite_open(const struct store_sqlite_options *options, struct store **store_out,
 				 struct error *err);
 
+/* Does this name a PostgreSQL database? Everything else is the path of an SQLite file. */
+bool store_is_postgres(const char *place);
+
 struct store_postgres_options {
 	const char *conninfo;	    /* postgresql://..., or keywords as libpq takes them; may hold a password */
 	uint64_t answer_timeout_ms; /* most time the database may take for one batch or read */

@@ -79,6 +79,9 @@ struct store_reader {
 
 /* ---- rules for stores ---- */
 
+/* Reads a store's secret from its hexadecimal digits. Returns 0, or -1 when the text is none. */
+MUST_CHECK int store_read_secret(const char *hex, unsigned char out[STORE_SECRET_BYTES]);
+
 /* Does the list hold a callback with this state and time? */
 bool store_filter_passes(const struct store_callback_filter *filter, enum callback_state state, int64_t event_ms);
 /* It holds none but those that have failed or were superseded: a store looks at no others. */
