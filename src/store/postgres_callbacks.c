@@ -5,85 +5,18 @@
  * ERR_INTERNAL. */
 #include "store/postgres_internal.h"
 
-enum postgres_callback_column {
-	CALLBACK_COLUMN_ID,
-	CALLBACK_COLUMN_SDKAPPID,
-	CALLBACK_COLUMN_COMMAND,
-	CALLBACK_COLUMN_THRESHOLD,
-	CALLBACK_COLUMN_PLATFORM,
-	CALLBACK_COLUMN_CLIENT_IP,
-	CALLBACK_COLUMN_BODY,
-	CALLBACK_COLUMN_EVENT_MS,
-	CALLBACK_COLUMN_STATE,
-	CALLBACK_COLUMN_ATTEMPTS,
-	CALLBACK_COLUMN_DUE_MS,
-	CALLBACK_COLUMN_ATTEMPT_MS,
-	CALLBACK_COLUMN_HTTP_STATUS,
-	CALLBACK_COLUMN_ERROR,
-	CALLBACK_COLUMN_BASE_MS,
-	CALLBACK_COLUMN_BASE_ATTEMPTS,
-	CALLBACK_COLUMN_REPLAYS,
-	CALLBACK_COLUMN_LOG,
-};
-
-/* What the casts below rely on, and who indexes tables or computes with the values. */
-static bool postgres_callback_in_bounds(const PGresult *result, int row)
-{
-	const struct {
-		int column;
-		int64_t max;
-	} bounds[] = {
-		{CALLBACK_COLUMN_SDKAPPID, HW_SDKAPPID_MAX},
-		{CALLBACK_COLUMN_COMMAND, HW_CALLBACK_COUNT - 1},
-		{CALLBACK_COLUMN_THRESHOLD, 100},
-		{CALLBACK_COLUMN_PLATFORM, HW_PLATFORM_COUNT - 1},
-		{CALLBACK_COLUMN_EVENT_MS, INT64_MAX},
-		{CALLBACK_COLUMN_STATE, CALLBACK_STATE_COUNT - 1},
-		{CALLBACK_COLUMN_ATTEMPTS, UINT32_MAX},
-		{CALLBACK_COLUMN_DUE_MS, INT64_MAX},
-		{CALLBACK_COLUMN_ATTEMPT_MS, INT64_MAX},
-		{CALLBACK_COLUMN_HTTP_STATUS, INT32_MAX},
-		{CALLBACK_COLUMN_BASE_MS, INT64_MAX},
-		{CALLBACK_COLUMN_BASE_ATTEMPTS, pg_i64(result, row, CALLBACK_COLUMN_ATTEMPTS, -1)},
-		{CALLBACK_COLUMN_REPLAYS, UINT32_MAX},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
-		int64_t value = pg_i64(result, row, bounds[i].column, -1);
-
-		if (value < 0 || value > bounds[i].max)
-			return false;
-	}
-	return true;
-}
-
 static int postgres_take_callback(const PGresult *result, int row, struct arena *arena, bool with_log,
 				  struct store_callback *callback_out, struct error *err)
 {
-	if (!postgres_callback_in_bounds(result, row))
-		return error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
-				 (long long)pg_i64(result, row, CALLBACK_COLUMN_ID, 0));
-	*callback_out = (struct store_callback){
-		.id = pg_i64(result, row, CALLBACK_COLUMN_ID, 0),
-		.sdkappid = (uint32_t)pg_i64(result, row, CALLBACK_COLUMN_SDKAPPID, 0),
-		.command = (enum hw_callback)pg_i64(result, row, CALLBACK_COLUMN_COMMAND, 0),
-		.threshold = (uint8_t)pg_i64(result, row, CALLBACK_COLUMN_THRESHOLD, 0),
-		.platform = (enum hw_platform)pg_i64(result, row, CALLBACK_COLUMN_PLATFORM, 0),
-		.client_ip = arena_dup(arena, pg_str(result, row, CALLBACK_COLUMN_CLIENT_IP)),
-		.body = arena_dup(arena, pg_str(result, row, CALLBACK_COLUMN_BODY)),
-		.event_ms = pg_i64(result, row, CALLBACK_COLUMN_EVENT_MS, 0),
-		.state = (enum callback_state)pg_i64(result, row, CALLBACK_COLUMN_STATE, 0),
-		.attempts = (uint32_t)pg_i64(result, row, CALLBACK_COLUMN_ATTEMPTS, 0),
-		.due_ms = pg_i64(result, row, CALLBACK_COLUMN_DUE_MS, 0),
-		.attempt_ms = pg_i64(result, row, CALLBACK_COLUMN_ATTEMPT_MS, 0),
-		.http_status = (int32_t)pg_i64(result, row, CALLBACK_COLUMN_HTTP_STATUS, 0),
-		.error = arena_dup(arena, pg_str(result, row, CALLBACK_COLUMN_ERROR)),
-		.base_ms = pg_i64(result, row, CALLBACK_COLUMN_BASE_MS, 0),
-		.base_attempts = (uint32_t)pg_i64(result, row, CALLBACK_COLUMN_BASE_ATTEMPTS, 0),
-		.replays = (uint32_t)pg_i64(result, row, CALLBACK_COLUMN_REPLAYS, 0),
-		.log = with_log ? arena_dup(arena, pg_str(result, row, CALLBACK_COLUMN_LOG)) : STR(""),
-	};
-	return 0;
+	struct callback_row taken = {0};
+
+	for (int i = 0; i < CALLBACK_COLUMN_COUNT; i++) {
+		if (callback_column_is_text((enum callback_column)i))
+			taken.texts[i] = pg_str(result, row, i);
+		else
+			taken.numbers[i] = pg_i64(result, row, i, APP_NUMBER_NONE);
+	}
+	return callback_row_read(&taken, arena, with_log, callback_out, err);
 }
 
 /* Returns 1 with the callback, 0 when there is none, -1. */

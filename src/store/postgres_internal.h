@@ -1,7 +1,7 @@
 #pragma once
 /* What the files of the PostgreSQL store share. */
 #include "postgres/postgres.h"
-#include "store/app_row.h"
+#include "store/callback_row.h"
 #include "store/store_ops.h"
 
 /* Makes the schema, or brings it forward; nodes may do it at once. Errors ERR_INVALID (newer than this program), ERR_IO. */

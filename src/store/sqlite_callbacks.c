@@ -5,71 +5,18 @@
  * they belong to the same committed state. A row with values that this program never writes is ERR_INTERNAL. */
 #include "store/sqlite_internal.h"
 
-enum sqlite_callback_column {
-	CALLBACK_COLUMN_ID,
-	CALLBACK_COLUMN_SDKAPPID,
-	CALLBACK_COLUMN_COMMAND,
-	CALLBACK_COLUMN_THRESHOLD,
-	CALLBACK_COLUMN_PLATFORM,
-	CALLBACK_COLUMN_CLIENT_IP,
-	CALLBACK_COLUMN_BODY,
-	CALLBACK_COLUMN_EVENT_MS,
-	CALLBACK_COLUMN_STATE,
-	CALLBACK_COLUMN_ATTEMPTS,
-	CALLBACK_COLUMN_DUE_MS,
-	CALLBACK_COLUMN_ATTEMPT_MS,
-	CALLBACK_COLUMN_HTTP_STATUS,
-	CALLBACK_COLUMN_ERROR,
-	CALLBACK_COLUMN_BASE_MS,
-	CALLBACK_COLUMN_BASE_ATTEMPTS,
-	CALLBACK_COLUMN_REPLAYS,
-	CALLBACK_COLUMN_LOG,
-};
-
-/* What the casts below rely on, and who indexes tables or computes with the values. */
-static bool sqlite_callback_in_bounds(sqlite3_stmt *statement)
+static int sqlite_read_callback(sqlite3_stmt *statement, struct arena *arena, bool with_log,
+				struct store_callback *callback_out, struct error *err)
 {
-	const struct sqlite_bounds bounds[] = {
-		{CALLBACK_COLUMN_SDKAPPID, 1, HW_SDKAPPID_MAX},
-		{CALLBACK_COLUMN_COMMAND, 0, HW_CALLBACK_COUNT - 1},
-		{CALLBACK_COLUMN_THRESHOLD, 0, 100},
-		{CALLBACK_COLUMN_PLATFORM, 0, HW_PLATFORM_COUNT - 1},
-		{CALLBACK_COLUMN_EVENT_MS, 0, INT64_MAX},
-		{CALLBACK_COLUMN_STATE, 0, CALLBACK_STATE_COUNT - 1},
-		{CALLBACK_COLUMN_ATTEMPTS, 0, UINT32_MAX},
-		{CALLBACK_COLUMN_DUE_MS, 0, INT64_MAX},
-		{CALLBACK_COLUMN_ATTEMPT_MS, 0, INT64_MAX},
-		{CALLBACK_COLUMN_HTTP_STATUS, 0, INT32_MAX},
-		{CALLBACK_COLUMN_BASE_MS, 0, INT64_MAX},
-		{CALLBACK_COLUMN_BASE_ATTEMPTS, 0, sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPTS)},
-		{CALLBACK_COLUMN_REPLAYS, 0, UINT32_MAX},
-	};
+	struct callback_row row = {0};
 
-	return sqlite_in_bounds(statement, bounds, ARRAY_LEN(bounds));
-}
-
-static struct store_callback sqlite_read_callback(sqlite3_stmt *statement, struct arena *arena, bool with_log)
-{
-	return (struct store_callback){
-		.id = sqlite3_column_int64(statement, CALLBACK_COLUMN_ID),
-		.sdkappid = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_SDKAPPID),
-		.command = (enum hw_callback)sqlite3_column_int(statement, CALLBACK_COLUMN_COMMAND),
-		.threshold = (uint8_t)sqlite3_column_int(statement, CALLBACK_COLUMN_THRESHOLD),
-		.platform = (enum hw_platform)sqlite3_column_int(statement, CALLBACK_COLUMN_PLATFORM),
-		.client_ip = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_CLIENT_IP)),
-		.body = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_BODY)),
-		.event_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_EVENT_MS),
-		.state = (enum callback_state)sqlite3_column_int(statement, CALLBACK_COLUMN_STATE),
-		.attempts = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPTS),
-		.due_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_DUE_MS),
-		.attempt_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_ATTEMPT_MS),
-		.http_status = sqlite3_column_int(statement, CALLBACK_COLUMN_HTTP_STATUS),
-		.error = arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_ERROR)),
-		.base_ms = sqlite3_column_int64(statement, CALLBACK_COLUMN_BASE_MS),
-		.base_attempts = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_BASE_ATTEMPTS),
-		.replays = (uint32_t)sqlite3_column_int64(statement, CALLBACK_COLUMN_REPLAYS),
-		.log = with_log ? arena_dup(arena, sqlite_column_str(statement, CALLBACK_COLUMN_LOG)) : STR(""),
-	};
+	for (int i = 0; i < CALLBACK_COLUMN_COUNT; i++) {
+		if (callback_column_is_text((enum callback_column)i))
+			row.texts[i] = sqlite_column_str(statement, i);
+		else
+			row.numbers[i] = sqlite_column_number(statement, i);
+	}
+	return callback_row_read(&row, arena, with_log, callback_out, err);
 }
 
 /* Steps a query of one callback and ends it. Returns 1 with the callback, 0 when there is none, -1. */
@@ -78,14 +25,10 @@ static int sqlite_one_callback(struct store_reader *base, sqlite3_stmt *statemen
 {
 	int rc = sqlite3_step(statement);
 
-	if (rc == SQLITE_ROW && !sqlite_callback_in_bounds(statement)) {
-		(void)error_set(err, ERR_INTERNAL, "the row of callback %lld holds values out of bounds",
-				(long long)sqlite3_column_int64(statement, CALLBACK_COLUMN_ID)); /* -1 follows */
+	if (rc == SQLITE_ROW && sqlite_read_callback(statement, arena, with_log, callback_out, err)) {
 		(void)sqlite3_reset(statement); /* the error to tell is the row's */
 		return -1;
 	}
-	if (rc == SQLITE_ROW)
-		*callback_out = sqlite_read_callback(statement, arena, with_log);
 	return sqlite_query_end(base, statement, rc, err) ? -1 : rc == SQLITE_ROW;
 }
 

@@ -1,8 +1,7 @@
 /* An app's columns in the SQLite store, which several of its files read and write; what they mean is app_row.h's. */
 #include "store/sqlite_internal.h"
 
-/* What is no whole number is none that this program made. */
-static int64_t sqlite_column_number(sqlite3_stmt *statement, int column)
+int64_t sqlite_column_number(sqlite3_stmt *statement, int column)
 {
 	return sqlite3_column_type(statement, column) == SQLITE_INTEGER ? sqlite3_column_int64(statement, column)
 									: APP_NUMBER_NONE;

@@ -2,7 +2,7 @@
 /* What the files of the SQLite store share. */
 #include "base/buf.h"
 #include "sqlite/sqlite.h"
-#include "store/app_row.h"
+#include "store/callback_row.h"
 #include "store/store_ops.h"
 
 #include <pthread.h>
@@ -18,6 +18,8 @@ extern const struct sqlite_schema sqlite_store_schema;
 	"SELECT " APP_CONFIG_COLUMNS(SQLITE_NAME_OF_APPS) "a.sdkappid, " APP_STATE_COLUMNS(                            \
 		SQLITE_NAME_OF_STATE) "s.sdkappid "                                                                    \
 				      "FROM apps a LEFT JOIN app_state s ON s.sdkappid = a.sdkappid"
+/* A column, or APP_NUMBER_NONE: what is no whole number is none that this program made. */
+int64_t sqlite_column_number(sqlite3_stmt *statement, int column);
 /* Reads a row of that select. Errors ERR_INTERNAL: it holds what this program never writes. */
 MUST_CHECK int sqlite_read_app(sqlite3_stmt *statement, struct store_app *app_out, struct error *err);
 /* Binds the parameters of an insert into apps. The row's text must live until the statement is reset. */
