@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { confirmDialog, openDialog, secretDialog } from "./dialog.js";
 import { number } from "./format.js";
-import { badge, button, card, check, el, empty, field, form, notice, options, replace, table, when } from "./ui.js";
+import { badge, button, card, cardWith, check, el, empty, field, form, notice, options, replace, table, when } from "./ui.js";
 
 const OVERLAPS = [
 	[0, "remove them at once"],
@@ -86,15 +86,9 @@ function keysCard(tab) {
 	};
 	tab.onChange((app) => app.Keys, draw);
 	draw();
-	return el(
-		"section",
-		{ class: "card-box" },
-		el(
-			"div",
-			{ class: "card-head" },
-			el("h2", { class: "card-title" }, "Keys"),
-			button("New key", () => rotateKey(tab)),
-		),
+	return cardWith(
+		"Keys",
+		button("New key", () => rotateKey(tab)),
 		list,
 	);
 }

@@ -18,6 +18,7 @@ import {
 	loading,
 	notice,
 	options,
+	pager,
 	redraw,
 	released,
 	replace,
@@ -302,27 +303,11 @@ class Rooms {
 	}
 
 	drawPaging(found) {
-		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return redraw(this.paging);
-		const move = (change) => () => {
-			change();
+		const text = (page) => `Page ${page}, ${number(found.RoomCount)} rooms in all`;
+		pager(this, found.Next, { back: "Previous", on: "Next", text }, () => {
 			this.chosen.clear();
 			this.load();
-		};
-		return redraw(
-			this.paging,
-			button(
-				"Previous",
-				move(() => this.cursors.pop()),
-				{ disabled: page === 1 },
-			),
-			el("span", {}, `Page ${page}, ${number(found.RoomCount)} rooms in all`),
-			button(
-				"Next",
-				move(() => this.cursors.push(found.Next)),
-				{ disabled: !found.Next },
-			),
-		);
+		});
 	}
 
 	show() {

@@ -4,7 +4,7 @@ import { call } from "./api.js";
 import { confirmDialog, openDialog, secretDialog } from "./dialog.js";
 import { moment } from "./format.js";
 import { expiry, overlapField } from "./app-access.js";
-import { badge, button, card, el, empty, facts, field, form, notice, options, replace, table, when } from "./ui.js";
+import { badge, button, card, cardWith, el, empty, facts, field, form, notice, options, replace, table, when } from "./ui.js";
 
 const KINDS = { v1: "v1, shared secret", v1a: "v1a, key pair" };
 
@@ -85,15 +85,9 @@ export function secretsCard(tab) {
 	};
 	tab.onChange((app) => app.Secrets, draw);
 	draw();
-	return el(
-		"section",
-		{ class: "card-box" },
-		el(
-			"div",
-			{ class: "card-head" },
-			el("h2", { class: "card-title" }, "Secrets of webhook signatures"),
-			button("New secret", () => rotateSecret(tab)),
-		),
+	return cardWith(
+		"Secrets of webhook signatures",
+		button("New secret", () => rotateSecret(tab)),
 		list,
 	);
 }

@@ -5,7 +5,7 @@ import { call } from "./api.js";
 import { endpoint, moment, number, percentText, tick, ticks } from "./format.js";
 import { gauge, updateGauge } from "./gauge.js";
 import { listen } from "./live.js";
-import { badge, el, facts, failed, field, loading, options, replace, table, when } from "./ui.js";
+import { badge, cardWith, el, facts, failed, field, loading, options, replace, table, when } from "./ui.js";
 
 const HOUR = 3600000;
 const RANGES = [
@@ -260,10 +260,9 @@ class History {
 		});
 		this.tab.onLeave(listen("lost", () => this.load()));
 		this.tab.onApp((app) => this.follow(app));
-		return el(
-			"section",
-			{ class: "card-box" },
-			el("div", { class: "card-head" }, el("h2", { class: "card-title" }, "Rooms over time"), range),
+		return cardWith(
+			"Rooms over time",
+			range,
 			el(
 				"p",
 				{ class: "chart-key", "aria-hidden": "true" },

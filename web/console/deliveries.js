@@ -17,6 +17,7 @@ import {
 	notice,
 	noticeError,
 	options,
+	pager,
 	redraw,
 	released,
 	replace,
@@ -203,22 +204,8 @@ export class Deliveries {
 	}
 
 	drawPaging(found) {
-		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return redraw(this.paging);
-		const newer = () => {
-			this.cursors.pop();
-			this.load();
-		};
-		const older = () => {
-			this.cursors.push(found.Next);
-			this.load();
-		};
-		return redraw(
-			this.paging,
-			button("Newer", newer, { disabled: page === 1 }),
-			el("span", {}, `Page ${page}`),
-			button("Older", older, { disabled: !found.Next }),
-		);
+		const text = (page) => `Page ${page}`;
+		pager(this, found.Next, { back: "Newer", on: "Older", text }, () => this.load());
 	}
 }
 

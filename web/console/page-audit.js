@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { listen } from "./live.js";
-import { button, el, empty, failed, field, heading, loading, redraw, released, replace, table, when } from "./ui.js";
+import { el, empty, failed, field, heading, loading, pager, redraw, released, replace, table, when } from "./ui.js";
 
 const COUNT = 50;
 const RELOAD_MS = 1000;
@@ -71,26 +71,8 @@ class Audit {
 						this.sdkappid ? "No change of this app is kept." : "No change has been made yet.",
 					),
 		);
-		const page = this.cursors.length;
-		if (page === 1 && !found.Next) return redraw(this.paging);
-		const move = (change) => () => {
-			change();
-			this.load();
-		};
-		return redraw(
-			this.paging,
-			button(
-				"Newer",
-				move(() => this.cursors.pop()),
-				{ disabled: page === 1 },
-			),
-			el("span", {}, `Page ${page}`),
-			button(
-				"Older",
-				move(() => this.cursors.push(found.Next)),
-				{ disabled: !found.Next },
-			),
-		);
+		const text = (page) => `Page ${page}`;
+		pager(this, found.Next, { back: "Newer", on: "Older", text }, () => this.load());
 	}
 
 	soon() {

@@ -103,6 +103,41 @@ export function card(title, ...children) {
 	return el("section", { class: "card-box" }, title ? el("h2", { class: "card-title" }, title) : null, children);
 }
 
+/* The same with something to press or choose beside its title. */
+export function cardWith(title, tool, ...children) {
+	return el(
+		"section",
+		{ class: "card-box" },
+		el("div", { class: "card-head" }, el("h2", { class: "card-title" }, title), tool),
+		children,
+	);
+}
+
+/* Buttons to the pages before and after, in view.paging. view.cursors are those of the pages up to this one; `next` is
+ * that of the one after, if there is one; `load` shows the page that is last in the list then. */
+export function pager(view, next, { back, on, text }, load) {
+	const page = view.cursors.length;
+	if (page === 1 && !next) return redraw(view.paging);
+	const move = (change) => () => {
+		change();
+		load();
+	};
+	return redraw(
+		view.paging,
+		button(
+			back,
+			move(() => view.cursors.pop()),
+			{ disabled: page === 1 },
+		),
+		el("span", {}, text(page)),
+		button(
+			on,
+			move(() => view.cursors.push(next)),
+			{ disabled: !next },
+		),
+	);
+}
+
 /* Pairs of words and values. */
 export function facts(pairs) {
 	return el(
